@@ -1,0 +1,1 @@
+"""The course: grading.yml and what follows from it."""

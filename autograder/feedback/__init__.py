@@ -1,0 +1,1 @@
+"""What a student reads: text for the terminal, a self-contained page, small plots."""

@@ -1,0 +1,1 @@
+"""From submissions to verdicts: intake, running, credit, diagnosis, store."""

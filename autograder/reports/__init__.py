@@ -1,0 +1,1 @@
+"""What a teacher reads: the class table."""

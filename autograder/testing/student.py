@@ -1,0 +1,62 @@
+"""A student as a property sees it: functions to call. The same property runs in-process or across the wall."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from autograder.testing.outcomes import Call
+
+
+@dataclasses.dataclass(frozen=True)
+class Operator:
+    """One torch operator that ran during a call: its ATen name ("mm") and the shapes of its tensor arguments."""
+
+    name: str
+    shapes: tuple[tuple[int, ...], ...]
+
+
+class Student(abc.ABC):
+    """Calls a student's functions: ``student.sherman_morrison(A_inv, u, v)``.
+
+    ``last`` is the most recent call and ``answer`` what it returned: the counterexample of a failing property.
+    Calls raise StudentError, or one of the Interrupted, as outcomes.py describes.
+    """
+
+    last: Call | None = None
+    answer: Any = None
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return lambda *arguments: self.call(name, arguments)
+
+    def call(self, function: str, arguments: Sequence[Any]) -> Any:
+        """The value the student's function returns."""
+        self.last, self.answer = Call(function, tuple(arguments)), None
+        self.answer = self._call(function, tuple(arguments))
+        return self.answer
+
+    @abc.abstractmethod
+    def _call(self, function: str, arguments: tuple[Any, ...]) -> Any: ...
+
+    @abc.abstractmethod
+    def has(self, function: str) -> bool:
+        """Whether the submission defines a callable of that name."""
+
+    @abc.abstractmethod
+    def arguments_after(self, function: str, arguments: Sequence[Any]) -> tuple[Any, ...]:
+        """The arguments as they are after the call (self-reported: it can only deny)."""
+
+    @abc.abstractmethod
+    def operators(self, function: str, arguments: Sequence[Any]) -> list[Operator]:
+        """The operators that ran during one call (self-reported: it can only deny)."""
+
+    @abc.abstractmethod
+    def fresh(self, seed: int) -> Student:
+        """The same submission in a fresh worker whose random generator starts elsewhere; close it after use."""
+
+    def close(self) -> None:
+        """Give back what the student holds. Calling it twice is fine."""

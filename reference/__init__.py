@@ -1,0 +1,1 @@
+"""The derivations as plain, readable torch functions. The truth, nothing else."""
