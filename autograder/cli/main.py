@@ -1,0 +1,5 @@
+"""The command ``autograder`` (being written)."""
+
+
+def main() -> None:
+    """Run the command line."""

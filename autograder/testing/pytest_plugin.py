@@ -1,0 +1,1 @@
+"""The pytest door (being written)."""
