@@ -1,0 +1,103 @@
+"""Properties: what the mathematics says, as plain test functions.
+
+    @properties_of("sherman_morrison", weight=2)
+    @given(case=RANK_ONE_UPDATES)
+    def test_inverts_the_updated_matrix(student, case):
+        '''(A + u vᵀ) X = I'''
+        ...
+
+The docstring is the sentence a student reads when the property fails. pytest collects the function as it stands; the
+grader calls it through ``search``, which both doors share.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from hypothesis.strategies import SearchStrategy
+
+from autograder.testing.record import Cases
+from autograder.testing.search import Options, search
+from autograder.testing.student import Student
+
+Body = Callable[..., None]
+Source = Cases[Any] | SearchStrategy[Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Property:
+    """One property of one exercise.
+
+    body(student, **drawn) raises where the property fails.  sources: what is drawn, by parameter name.
+    gate: below it the score of the exercise is 0.  public: its inputs may be shown to students.
+    """
+
+    exercise: str
+    name: str
+    sentence: str
+    body: Body
+    sources: dict[str, Source]
+    weight: float = 1.0
+    gate: bool = False
+    public: bool = True
+    generic: bool = False
+    needs_reference: bool = False
+
+    def run(self, student: Student, options: Options) -> None:
+        """Try the property; raise the failure with the simplest counterexample that was found."""
+        search(self.body, self.sources, student, options.of(self.exercise, self.name))
+
+
+def given(**sources: Source) -> Callable[[Body], Body]:
+    """Draw the arguments of a property from cases (fixed ones first, then random draws) and strategies."""
+
+    def decorate(body: Body) -> Body:
+        body.__dict__["sources"] = sources
+        return body
+
+    return decorate
+
+
+def properties_of(exercise: str, *, weight: float = 1.0, gate: bool = False) -> Callable[[Body], Body]:
+    """Declare a function a property of the exercise; its name less ``test_`` is the property's name."""
+
+    def decorate(body: Body) -> Body:
+        sentence = inspect.cleandoc(body.__doc__ or "")
+        if not sentence:
+            raise ValueError(f"{body.__name__}: a property needs a docstring, the sentence a student reads")
+        declared = Property(
+            exercise=exercise,
+            name=body.__name__.removeprefix("test_"),
+            sentence=sentence,
+            body=body,
+            sources=body.__dict__.get("sources", {}),
+            weight=weight,
+            gate=gate,
+        )
+        return as_test(declared)
+
+    return decorate
+
+
+def as_test(declared: Property) -> Body:
+    """The property as a function that pytest can run; ``options`` and ``student`` are the plugin's fixtures."""
+
+    @functools.wraps(declared.body)
+    def test(student: Student, options: Options) -> None:
+        declared.run(student, options)
+
+    del test.__wrapped__  # type: ignore[attr-defined]  # pytest would read the body's signature
+    test.__dict__["property"] = declared
+    return test
+
+
+def declared_in(namespace: dict[str, Any]) -> Iterator[Property]:
+    """The properties a module declares, in the order of its text."""
+    for value in namespace.values():
+        declared = getattr(value, "__dict__", {}).get("property")
+        if isinstance(declared, Property):
+            yield declared
