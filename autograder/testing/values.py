@@ -37,3 +37,17 @@ def leaves(value: Any) -> list[Any]:
     if isinstance(value, Described):
         return leaves(value.parameters())
     return [value]
+
+
+WIDE = {
+    torch.float16: torch.float64,
+    torch.bfloat16: torch.float64,
+    torch.float32: torch.float64,
+    torch.complex64: torch.complex128,
+}
+"""The dtype in which the reference sees an input."""
+
+
+def upcast(value: Any) -> Any:
+    """Exact copies in double precision: the reference sees the very numbers the student saw."""
+    return map_tensors(value, lambda tensor: tensor.detach().to(WIDE.get(tensor.dtype, tensor.dtype), copy=True))

@@ -1,0 +1,244 @@
+"""The properties every exercise has, made from its record: nobody writes them again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import torch
+
+from autograder.testing import assertions
+from autograder.testing.compare import compare, typical_sizes
+from autograder.testing.outcomes import WrongAnswer
+from autograder.testing.properties import Property, Source
+from autograder.testing.record import BadInput, Case, Cases, Exercise, Function
+from autograder.testing.student import Student
+from autograder.testing.values import leaves, map_tensors, upcast
+
+Reference = Callable[..., Any]
+REPEAT_SEED = 0x5EED
+"""Where the random generator of a repeated call starts: not where the first call's did."""
+
+
+def generic_properties(
+    exercise: Exercise, references: Mapping[str, Reference] | None, hidden: Mapping[str, Cases[Any]] | None = None
+) -> list[Property]:
+    """The generic properties of an exercise; those that need the reference only where it is at hand.
+
+    hidden: further cases by function, whose inputs students never see.
+    """
+    found: list[Property] = []
+    for function in exercise.functions:
+        suffix = f"_{function.name}" if len(exercise.functions) > 1 else ""
+        reference = references.get(function.name) if references is not None else None
+        if reference is not None:
+            found += _value_properties(exercise, function, reference, (hidden or {}).get(function.name), suffix)
+        found += _contract_properties(exercise, function, suffix)
+    return found
+
+
+def _value_properties(
+    exercise: Exercise, function: Function, reference: Reference, hidden: Cases[Any] | None, suffix: str
+) -> Iterator[Property]:
+    cases = function.cases
+    check = _Agreement(function, reference)
+    ordinary = Cases(cases.dense, cases.drawn)
+    name = f"{function.name}()"
+
+    def make(label: str, sentence: str, body: Callable[..., None], sources: dict[str, Source], **more: Any) -> Property:
+        return Property(
+            exercise.name, label + suffix, sentence, body, sources, generic=True, needs_reference=True, **more
+        )
+
+    yield make(
+        "agrees_with_the_reference",
+        f"{name} gives the right values on ordinary inputs",
+        check,
+        {"case": ordinary},
+        weight=3.0,
+        gate=True,
+    )
+    if cases.edges:
+        yield make("agrees_on_edge_cases", f"{name} is right on its edge cases", check.on(cases.edges), {})
+    if cases.extreme is not None:
+        yield make(
+            "agrees_at_extreme_scales",
+            f"{name} is right for tiny and for huge inputs",
+            check.without_typical,
+            {"case": cases.extreme},
+        )
+    if hidden is not None:
+        yield make(
+            "agrees_on_hidden_inputs", f"{name} is right on further inputs", check, {"case": hidden}, public=False
+        )
+    if function.float32_values:
+        yield make(
+            "agrees_in_float32",
+            f"{name} is right in single precision and keeps its dtype",
+            check.in_float32,
+            {"case": ordinary},
+        )
+
+
+class _Agreement:
+    """The value property: the student's value against the reference's, by the rule of compare.py."""
+
+    def __init__(self, function: Function, reference: Reference) -> None:
+        self.function, self.reference = function, reference
+        self._typical: list[float] | None = None
+
+    @property
+    def typical(self) -> list[float] | None:
+        """The usual size of each output, from the dense cases: tells a true zero from a rounded one."""
+        if self._typical is None and self.function.compare_through is None:
+            results = [self.reference(*upcast(self._arguments(case))) for case in self.function.cases.dense]
+            self._typical = typical_sizes(results)
+        return self._typical
+
+    def _arguments(self, case: Case) -> tuple[Any, ...]:
+        return case.arguments(self.function.parsed)
+
+    def __call__(self, student: Student, case: Case) -> None:
+        self._check(student, case, torch.float64, self.typical)
+
+    def without_typical(self, student: Student, case: Case) -> None:
+        """Where scales are far from usual, the usual size says nothing."""
+        self._check(student, case, torch.float64, None)
+
+    def in_float32(self, student: Student, case: Case) -> None:
+        """The same case in single precision; the reference still runs in double, on exactly these inputs."""
+        if not any(isinstance(leaf, torch.Tensor) for leaf in leaves(self._arguments(case))):
+            return
+        self._check(student, case.map(single), torch.float32, self.typical)
+
+    def on(self, edges: Mapping[str, Case]) -> Callable[[Student], None]:
+        """Every edge case in turn; the message names the one that fails."""
+
+        def body(student: Student) -> None:
+            for name, case in edges.items():
+                try:
+                    self._check(student, case, torch.float64, self.typical)
+                except WrongAnswer as wrong:
+                    wrong.message = f"{name}: {wrong.message}"
+                    raise
+
+        return body
+
+    def _check(self, student: Student, case: Case, dtype: torch.dtype, typical: list[float] | None) -> None:
+        arguments = self._arguments(case)
+        expected = self.reference(*upcast(arguments))
+        got = student.call(self.function.name, arguments)
+        result = compare(
+            got,
+            arguments,
+            self.reference,
+            dtype=dtype,
+            expected=expected,
+            typical=typical,
+            tails=self.function.tails,
+            through=self.function.compare_through,
+        )
+        assertions.decide(result, got)
+
+
+def _contract_properties(exercise: Exercise, function: Function, suffix: str) -> Iterator[Property]:
+    ordinary = Cases(function.cases.dense, function.cases.drawn)
+    check = _Contract(function)
+    name = f"{function.name}()"
+
+    def make(label: str, sentence: str, body: Callable[..., None], sources: dict[str, Source]) -> Property:
+        return Property(exercise.name, label + suffix, sentence, body, sources, generic=True)
+
+    yield make(
+        "returns_what_is_promised",
+        f"{name} returns the promised type, dtype and shape",
+        check.types,
+        {"case": Cases(ordinary.dense, ordinary.drawn, function.cases.edges)},
+    )
+    yield make("keeps_its_arguments", f"{name} leaves its arguments as they were", check.unchanged, {})
+    yield make("accepts_strided_tensors", f"{name} works on tensors that are not contiguous", check.strided, {})
+    yield make("is_repeatable", f"{name} gives the same answer to the same input", check.repeatable, {})
+    for bad in function.bad_inputs:
+        yield make(f"rejects_{bad.name}", bad.sentence, check.rejects(bad), {})
+
+
+class _Contract:
+    """What the signature promises, checked without a reference."""
+
+    def __init__(self, function: Function) -> None:
+        self.function = function
+        self.fixed = [case.arguments(function.parsed) for case in function.cases.fixed()]
+        self.dense = [case.arguments(function.parsed) for case in function.cases.dense]
+
+    def types(self, student: Student, case: Case) -> None:
+        """Exact types, dtypes and shapes, in double and in single precision."""
+        for dtype, version in ((torch.float64, case), (torch.float32, case.map(single))):
+            arguments = version.arguments(self.function.parsed)
+            got = student.call(self.function.name, arguments)
+            problem = self.function.parsed.check(got, arguments, dtype)
+            if problem is not None:
+                raise WrongAnswer(problem, got=got)
+
+    def unchanged(self, student: Student) -> None:
+        """Bit by bit, on every fixed case."""
+        for arguments in self.fixed:
+            after = student.arguments_after(self.function.name, arguments)
+            if len(after) == len(arguments) and all(map(_identical, leaves(after), leaves(arguments))):
+                continue
+            names = list(self.function.parsed.parameters)
+            changed = [
+                name
+                for name, new, old in zip(names, after, arguments, strict=False)
+                if not all(map(_identical, leaves(new), leaves(old)))
+            ]
+            raise WrongAnswer(f"changes its argument {' and '.join(changed) or names[0]} in place; work on a copy")
+
+    def strided(self, student: Student) -> None:
+        """A transposed or strided view holds the same numbers, so the answer is the same."""
+        for arguments in self.dense:
+            plain = student.call(self.function.name, arguments)
+            got = student.call(self.function.name, map_tensors(arguments, spread))
+            assertions.assert_same(got, plain, "gives another answer for the same numbers in a non-contiguous tensor")
+
+    def repeatable(self, student: Student) -> None:
+        """The repeat runs in a fresh worker, with another seed and in another order."""
+        first = [student.call(self.function.name, arguments) for arguments in self.dense]
+        again = student.fresh(REPEAT_SEED)
+        try:
+            for arguments, expected in reversed(list(zip(self.dense, first, strict=True))):
+                got = again.call(self.function.name, arguments)
+                student.last, student.answer = again.last, again.answer
+                assertions.assert_same(got, expected, "gives different answers for the same input")
+        finally:
+            again.close()
+
+    def rejects(self, bad: BadInput) -> Callable[[Student], None]:
+        """The bad input raises its error, not another one, and not an answer."""
+
+        def body(student: Student) -> None:
+            assertions.assert_raises(student, self.function.name, bad.make(), bad.raises)
+
+        return body
+
+
+def single(tensor: torch.Tensor) -> torch.Tensor:
+    """A double tensor in single precision; others as they are."""
+    lower = {torch.float64: torch.float32, torch.complex128: torch.complex64}
+    return tensor.to(lower.get(tensor.dtype, tensor.dtype))
+
+
+def spread(tensor: torch.Tensor) -> torch.Tensor:
+    """The same numbers in another layout: columns first, or every second place of a longer tensor."""
+    if tensor.dim() >= 2:
+        return tensor.mT.contiguous().mT
+    if tensor.dim() == 1:
+        return torch.stack([tensor, tensor], dim=-1)[:, 0]
+    return tensor
+
+
+def _identical(a: Any, b: Any) -> bool:
+    if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
+        return a.dtype == b.dtype and a.shape == b.shape and bool(torch.equal(a.nan_to_num(), b.nan_to_num()))
+    return isinstance(b, torch.Tensor) is isinstance(a, torch.Tensor) and (callable(b) or type(a) is type(b) and a == b)
+
+
