@@ -48,6 +48,7 @@ class PropertyResult(msgspec.Struct, frozen=True, kw_only=True):
     counterexample: Counterexample | None
     sentence: str
     weight: float = 1.0
+    gate: bool = False  # below it the score of the exercise is 0
     tried: bool = True
 
 
