@@ -1,0 +1,124 @@
+"""What may be said about an outcome: everything on public inputs, next to nothing on hidden ones.
+
+Exception names and texts can carry inputs out, so on hidden inputs only the nearest exception class that Python or
+torch itself defines is named.
+"""
+
+from __future__ import annotations
+
+import builtins
+import hashlib
+from collections.abc import Sequence
+
+import torch
+
+from autograder.feedback.plots import plot_data
+from autograder.feedback.values import readable
+from autograder.grading.submission import Sources
+from autograder.grading.verdict import Counterexample, PropertyResult, Verdict
+from autograder.sandbox.inside import wire
+from autograder.testing.outcomes import Call, StudentError
+from autograder.testing.record import Exercise
+from autograder.testing.runner import Kind, Outcome
+
+_KNOWN = {name for name, value in vars(builtins).items() if isinstance(value, type) and issubclass(value, Exception)} | {
+    torch.linalg.LinAlgError.__name__,
+    torch.OutOfMemoryError.__name__,
+}
+
+
+def nearest_known(kinds: Sequence[str]) -> str:
+    """The most special of an exception's classes that Python or torch defines."""
+    return next((kind for kind in kinds if kind in _KNOWN), "Exception")
+
+
+def own_line(outcome: Outcome, sources: Sources) -> str:
+    """The student's line that raised: "cell 3, line 2: return A @ B", or ""."""
+    trace = outcome.trace
+    if not trace.file:
+        return ""
+    place = sources.locate(trace.file, trace.line)
+    return f"{place}: {trace.text.strip()}" if trace.text.strip() else place
+
+
+def message_of(outcome: Outcome, sources: Sources) -> str:
+    """One sentence for the student."""
+    if outcome.passed:
+        return ""
+    public = outcome.property.public
+    if outcome.error is not None:
+        return _raised(outcome.error, outcome, sources, public)
+    if not public and outcome.kind is Kind.WRONG:
+        return "does not hold on inputs that are not shown"
+    return outcome.message
+
+
+def _raised(error: StudentError, outcome: Outcome, sources: Sources, public: bool) -> str:
+    name = nearest_known(error.kinds)
+    text = f": {error.text}" if public and error.text else ""
+    line = own_line(outcome, sources)
+    return f"raises {name}{text}" + (f" ({line})" if line and public else f" ({line.split(':')[0]})" if line else "")
+
+
+def counterexample_of(exercise: Exercise, outcome: Outcome) -> tuple[Counterexample | None, bytes]:
+    """The failing call as readable text, with the exact arguments as bytes for a replay (b"" if they cannot travel)."""
+    call = outcome.call
+    if outcome.passed or call is None or outcome.kind is Kind.NOT_TRIED:
+        return None, b""
+    try:
+        stored = bytes(wire.dumps(list(call.arguments)))
+    except wire.Unsendable:
+        stored = b""
+    label = f"{exercise.name}:{outcome.property.name}:{call.function}:".encode()
+    shown = Counterexample(
+        id=hashlib.sha256(label + stored).hexdigest()[:12] if stored else "",
+        function=call.function,
+        arguments=_named(exercise, call),
+        expected=None if outcome.expected is None else readable(outcome.expected),
+        got=None if outcome.got is None else readable(outcome.got),
+        where=outcome.where,
+        plot=plot_data(outcome.expected, outcome.got, call.arguments) if outcome.expected is not None else None,
+    )
+    return shown, stored
+
+
+def _named(exercise: Exercise, call: Call) -> dict[str, str]:
+    names = list(exercise.function(call.function).parsed.parameters)
+    names += [f"argument {index + 1}" for index in range(len(names), len(call.arguments))]
+    return {name: readable(value) for name, value in zip(names, call.arguments, strict=False)}
+
+
+def property_result(exercise: Exercise, outcome: Outcome, sources: Sources) -> tuple[PropertyResult, bytes]:
+    """The outcome as it is stored and shown, with the bytes of its counterexample."""
+    counterexample, stored = counterexample_of(exercise, outcome)
+    declared = outcome.property
+    return PropertyResult(
+        name=declared.name,
+        public=declared.public,
+        passed=outcome.passed,
+        message=message_of(outcome, sources),
+        counterexample=counterexample,
+        sentence=declared.sentence,
+        weight=declared.weight,
+        gate=declared.gate,
+        tried=outcome.kind is not Kind.NOT_TRIED,
+    ), stored
+
+
+def reason_of(verdict: Verdict, properties: Sequence[PropertyResult], broken_rules: Sequence[str]) -> str:
+    """The verdict in one sentence."""
+    if verdict is Verdict.RIGHT:
+        return "Right: every property holds."
+    if verdict is Verdict.RULE:
+        return f"Breaks a rule of this exercise: {broken_rules[0]}."
+    failed = [p for p in properties if not p.passed and p.tried]
+    if not failed:
+        return "Some properties could not be tried."
+    first = min(failed, key=lambda p: (not p.gate, not p.public))
+    lead = {
+        Verdict.TIMEOUT: "Takes too long",
+        Verdict.MEMORY: "Needs too much memory",
+        Verdict.ERROR: "Stops with an error",
+        Verdict.WRONG: "Not right yet",
+    }[verdict]
+    return f"{lead}: {first.message if first.public and first.message else first.sentence}."
