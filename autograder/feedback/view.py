@@ -1,0 +1,97 @@
+"""A submission's results as its author may see them. Every student-facing text and page is made from this view only.
+
+Hidden inputs cannot appear: of a hidden property only the sentence and the outcome remain, even where the result
+carries more. All text is cleaned and cut, so that no page can be flooded and no terminal be written to.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from autograder.feedback.cleaning import clean
+from autograder.feedback.words import WORDS, failing
+from autograder.grading.verdict import (
+    Counterexample,
+    ExerciseResult,
+    Misconception,
+    PropertyResult,
+    SubmissionResult,
+    Verdict,
+)
+
+_TELLING = 4  # characters from which a fragment of a hidden example is looked for in a reason
+_ARGUMENTS = 12
+_NOTES = 40
+
+
+def student_view(result: SubmissionResult) -> SubmissionResult:
+    """``result`` without hidden details, all text cleaned and of bounded length."""
+    return msgspec.structs.replace(
+        result,
+        path=clean(result.path, 300),
+        student=clean(result.student, 100),
+        exercises=[_exercise(exercise) for exercise in result.exercises],
+        notes=[clean(note, 300) for note in result.notes[:_NOTES]],
+    )
+
+
+def _exercise(exercise: ExerciseResult) -> ExerciseResult:
+    misconception = exercise.misconception
+    return msgspec.structs.replace(
+        exercise,
+        name=clean(exercise.name, 100),
+        title=clean(exercise.title, 200),
+        properties=[_property(p) for p in exercise.properties],
+        misconception=misconception
+        and Misconception(name=clean(misconception.name, 100), hint=clean(misconception.hint, 800)),
+        reason=_reason(exercise),
+        student_line=clean(exercise.student_line, 300),
+    )
+
+
+def _property(result: PropertyResult) -> PropertyResult:
+    shown = result.public and result.counterexample is not None
+    return msgspec.structs.replace(
+        result,
+        name=clean(result.name, 100),
+        sentence=clean(result.sentence, 400) or clean(result.name.replace("_", " "), 100),
+        message=clean(result.message, 600) if result.public else "",
+        counterexample=_counterexample(result.counterexample) if shown and result.counterexample else None,
+    )
+
+
+def _counterexample(example: Counterexample) -> Counterexample:
+    arguments = list(example.arguments.items())[:_ARGUMENTS]
+    return msgspec.structs.replace(
+        example,
+        id=clean(example.id, 80),
+        function=clean(example.function, 100),
+        arguments={clean(name, 80): clean(text, 400) for name, text in arguments},
+        expected=None if example.expected is None else clean(example.expected, 400),
+        got=None if example.got is None else clean(example.got, 400),
+        where=clean(example.where, 200),
+    )
+
+
+def _reason(exercise: ExerciseResult) -> str:
+    """The verdict's sentence, or one of our own where the runner's stems from a hidden property or from a fault."""
+    own = WORDS[exercise.verdict].sentence
+    if exercise.verdict is Verdict.FAULT:
+        return own
+    failed = failing(exercise)
+    stems_from_hidden = bool(failed) and not failed[0].public and exercise.verdict is not Verdict.RULE
+    if not exercise.reason or stems_from_hidden or any(text in exercise.reason for text in _hidden_texts(exercise)):
+        return clean(f"Not yet: {failed[0].sentence}", 400) if failed and exercise.verdict is Verdict.WRONG else own
+    return clean(exercise.reason, 400)
+
+
+def _hidden_texts(exercise: ExerciseResult) -> list[str]:
+    texts: list[str] = []
+    for result in exercise.properties:
+        if result.public:
+            continue
+        texts.append(result.message)
+        if result.counterexample is not None:
+            example = result.counterexample
+            texts += [*example.arguments.values(), example.expected or "", example.got or "", example.where]
+    return [text for text in texts if len(text) >= _TELLING]
