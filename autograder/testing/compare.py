@@ -186,8 +186,8 @@ def identity_tolerance(
 
     scale: M where the expected value vanishes by cancellation.  tails: every entry relative to itself.
     """
-    amplified = C * ROUNDOFF[dtype] * max(1.0, condition)
-    if not amplified <= CAP:  # nan cannot decide either
+    amplified = C * ROUNDOFF[dtype] * max(condition, 1.0)  # in this order nan stays nan
+    if not amplified <= CAP:
         return None
     size = _size(expected)
     if tails:
