@@ -7,13 +7,14 @@ torch itself defines is named.
 from __future__ import annotations
 
 import builtins
-import hashlib
 from collections.abc import Sequence
 
 import torch
 
 from autograder.feedback.plots import plot_data
 from autograder.feedback.values import readable
+from autograder.grading.keys import counterexample_id
+from autograder.grading.store import StoredCounterexample
 from autograder.grading.submission import Sources
 from autograder.grading.verdict import Counterexample, PropertyResult, Verdict
 from autograder.sandbox.inside import wire
@@ -60,18 +61,16 @@ def _raised(error: StudentError, outcome: Outcome, sources: Sources, public: boo
     return f"raises {name}{text}" + (f" ({line})" if line and public else f" ({line.split(':')[0]})" if line else "")
 
 
-def counterexample_of(exercise: Exercise, outcome: Outcome) -> tuple[Counterexample | None, bytes]:
-    """The failing call as readable text, with the exact arguments as bytes for a replay (b"" if they cannot travel)."""
+def counterexample_of(
+    exercise: Exercise, outcome: Outcome, sources: Sources
+) -> tuple[Counterexample | None, StoredCounterexample | None]:
+    """The failing call as readable text, and with its exact arguments for a replay (None if they cannot travel)."""
     call = outcome.call
     if outcome.passed or call is None or outcome.kind is Kind.NOT_TRIED:
-        return None, b""
-    try:
-        stored = bytes(wire.dumps(list(call.arguments)))
-    except wire.Unsendable:
-        stored = b""
-    label = f"{exercise.name}:{outcome.property.name}:{call.function}:".encode()
+        return None, None
+    stored = _stored(exercise, outcome, call, sources)
     shown = Counterexample(
-        id=hashlib.sha256(label + stored).hexdigest()[:12] if stored else "",
+        id=stored.id if stored is not None else "",
         function=call.function,
         arguments=_named(exercise, call),
         expected=None if outcome.expected is None else readable(outcome.expected),
@@ -82,27 +81,40 @@ def counterexample_of(exercise: Exercise, outcome: Outcome) -> tuple[Counterexam
     return shown, stored
 
 
+def _stored(exercise: Exercise, outcome: Outcome, call: Call, sources: Sources) -> StoredCounterexample | None:
+    try:
+        arguments = bytes(wire.dumps(list(call.arguments)))
+    except wire.Unsendable:
+        return None
+    text, declared = sources.encode(), outcome.property
+    name = counterexample_id(exercise.name, call.function, declared.name, arguments, text)
+    return StoredCounterexample(name, exercise.name, call.function, declared.name, arguments, text)
+
+
 def _named(exercise: Exercise, call: Call) -> dict[str, str]:
     names = list(exercise.function(call.function).parsed.parameters)
     names += [f"argument {index + 1}" for index in range(len(names), len(call.arguments))]
     return {name: readable(value) for name, value in zip(names, call.arguments, strict=False)}
 
 
-def property_result(exercise: Exercise, outcome: Outcome, sources: Sources) -> tuple[PropertyResult, bytes]:
-    """The outcome as it is stored and shown, with the bytes of its counterexample."""
-    counterexample, stored = counterexample_of(exercise, outcome)
+def property_result(
+    exercise: Exercise, outcome: Outcome, sources: Sources
+) -> tuple[PropertyResult, StoredCounterexample | None]:
+    """The outcome as it is stored and shown, with its counterexample."""
+    shown, stored = counterexample_of(exercise, outcome, sources)
     declared = outcome.property
-    return PropertyResult(
+    result = PropertyResult(
         name=declared.name,
         public=declared.public,
         passed=outcome.passed,
         message=message_of(outcome, sources),
-        counterexample=counterexample,
+        counterexample=shown,
         sentence=declared.sentence,
         weight=declared.weight,
         gate=declared.gate,
         tried=outcome.kind is not Kind.NOT_TRIED,
-    ), stored
+    )
+    return result, stored
 
 
 def reason_of(verdict: Verdict, properties: Sequence[PropertyResult], broken_rules: Sequence[str]) -> str:
