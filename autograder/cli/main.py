@@ -1,5 +1,47 @@
-"""The command ``autograder`` (being written)."""
+"""The command ``autograder``. Exit codes: 0 done, 1 something could not be graded or verified, 2 wrong usage."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import click
+
+from autograder import __version__
+
+COMMANDS = ("grade", "check", "verify", "exercises", "doctor", "replay")
 
 
-def main() -> None:
-    """Run the command line."""
+class Commands(click.Group):
+    """Loads a command's module only when it is used: torch takes a second to import."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Part of click's group protocol."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Part of click's group protocol."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"autograder.cli.{cmd_name}").command
+        return command
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="autograder")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The course's grading.yml (default: the first one found from this folder upwards).",
+)
+@click.pass_context
+def main(ctx: click.Context, config: Path | None) -> None:
+    """Grade derivations in torch: property-based tests across a wall the student's code cannot cross.
+
+    \b
+    Students:  autograder check submission.py
+    TAs:       autograder grade submitted/ --html pages/ --json results.json
+    Authors:   autograder verify
+    """
+    ctx.obj = config

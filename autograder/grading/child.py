@@ -30,11 +30,10 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """How a run grades. seed, examples: of every property.  device: "cpu" or "cuda"."""
+    """How a run grades. seed: of all its draws.  device: "cpu" or "cuda"."""
 
     limits: Limits
     seed: int = 0
-    examples: int = 20
     device: str = "cpu"
 
 
@@ -110,7 +109,7 @@ def grade_entries(
         deadline = min(end, time.monotonic() + settings.limits.exercise)
         student = Sandboxed(client, sources, settings.limits, seed=settings.seed)
         try:
-            options = Options(settings.seed, settings.examples, deadline)
+            options = Options(settings.seed, settings.limits.examples, deadline)
             yield grade_exercise(entry, student, sources, options)
         except Exception as error:
             yield Graded(fault_result(entry, f"{type(error).__name__}: {error}"))

@@ -10,10 +10,11 @@ import msgspec
 
 from autograder.grading.credit import verdict_of
 from autograder.grading.diagnosis import diagnose
-from autograder.grading.reasons import nearest_known, own_line, property_result, reason_of
+from autograder.grading.reasons import own_line, property_result, reason_of
 from autograder.grading.store import StoredCounterexample
 from autograder.grading.submission import Sources
 from autograder.grading.verdict import ExerciseResult, PropertyResult, Verdict
+from autograder.testing.assertions import known_kind
 from autograder.testing.bank import Entry
 from autograder.testing.outcomes import Fault, Interrupted, OutOfMemory, StudentError, TimedOut
 from autograder.testing.properties import Property
@@ -80,7 +81,7 @@ def _unusable(entry: Entry, student: Sandboxed, sources: Sources) -> tuple[Verdi
     if failures:
         first = failures[0]
         place = sources.locate(first.trace.file, first.trace.line)
-        name = nearest_known(first.kinds)
+        name = known_kind(first.kinds)
         return Verdict.ERROR, f"{missing[0]} could not be defined: {name}: {first.text} ({place})."
     return Verdict.MISSING, f"There is no function named {' and no function named '.join(missing)}."
 

@@ -6,10 +6,7 @@ torch itself defines is named.
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Sequence
-
-import torch
 
 from autograder.feedback.plots import plot_data
 from autograder.feedback.values import readable
@@ -18,20 +15,10 @@ from autograder.grading.store import StoredCounterexample
 from autograder.grading.submission import Sources
 from autograder.grading.verdict import Counterexample, PropertyResult, Verdict
 from autograder.sandbox.inside import wire
+from autograder.testing.assertions import known_kind
 from autograder.testing.outcomes import Call, StudentError
 from autograder.testing.record import Exercise
 from autograder.testing.runner import Kind, Outcome
-
-_KNOWN = {name for name, value in vars(builtins).items() if isinstance(value, type) and issubclass(value, Exception)} | {
-    torch.linalg.LinAlgError.__name__,
-    torch.OutOfMemoryError.__name__,
-}
-
-
-def nearest_known(kinds: Sequence[str]) -> str:
-    """The most special of an exception's classes that Python or torch defines."""
-    return next((kind for kind in kinds if kind in _KNOWN), "Exception")
-
 
 def own_line(outcome: Outcome, sources: Sources) -> str:
     """The student's line that raised: "cell 3, line 2: return A @ B", or ""."""
@@ -55,7 +42,7 @@ def message_of(outcome: Outcome, sources: Sources) -> str:
 
 
 def _raised(error: StudentError, outcome: Outcome, sources: Sources, public: bool) -> str:
-    name = nearest_known(error.kinds)
+    name = known_kind(error.kinds)
     text = f": {error.text}" if public and error.text else ""
     line = own_line(outcome, sources)
     return f"raises {name}{text}" + (f" ({line})" if line and public else f" ({line.split(':')[0]})" if line else "")

@@ -102,7 +102,9 @@ class PropertyItem(pytest.Item):
             lines = [f"{self.declared.sentence}", f"  {outcome.message}"]
             if outcome.call is not None:
                 lines.append(f"  {outcome.call.function}{outcome.call.arguments!r}")
-            lines += [f"  {label}: {value!r}" for label, value in (("got", outcome.got), ("expected", outcome.expected))]
+            lines += [
+                f"  {label}: {value!r}" for label, value in (("got", outcome.got), ("expected", outcome.expected))
+            ]
             return "\n".join(lines)
         return super().repr_failure(excinfo, style)
 
@@ -128,7 +130,7 @@ def _student(config: pytest.Config, entry: Any) -> Any:
     if entry.record.name not in students:
         submission = config.getoption("--submission")
         if submission:
-            from autograder.testing.session import student_of_file
+            from autograder.grading.session import student_of_file
 
             students[entry.record.name] = student_of_file(Path(submission))
         else:
@@ -142,4 +144,3 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Give the workers back."""
     for student in config.stash.get(_STUDENTS, {}).values():
         student.close()
-

@@ -1,0 +1,186 @@
+"""``autograder grade``: a folder of submissions in, a verdict with reasons for every student out."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from autograder.cli.common import choose, course_seed, open_course, stop
+from autograder.course.config import Course, ExercisePolicy
+from autograder.sandbox.levels import Level
+
+if TYPE_CHECKING:
+    from autograder.grading.batch import Task
+    from autograder.grading.submission import Submission
+    from autograder.grading.verdict import Report
+
+EPILOG = """\b
+Examples:
+  autograder grade submitted/                         every student, every set
+  autograder grade hw.zip --exercise sherman_morrison one archive, one exercise
+  autograder grade submitted/ --assignment ps00_core --html pages/ --json results.json
+  autograder grade submitted/ --json - | jq '.submissions[].score'
+
+Exit status: 0 all graded, whatever the marks; 1 something could not be graded; 2 wrong usage."""
+
+
+@click.command("grade", epilog=EPILOG)
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--assignment", "assignments", multiple=True, metavar="NAME", help="Only this set (repeatable).")
+@click.option("--exercise", "exercises", multiple=True, metavar="NAME", help="Only this exercise (repeatable).")
+@click.option("--json", "json_to", metavar="FILE|-", help="Write the report as JSON; - is standard output.")
+@click.option("--html", "html_to", metavar="DIR", type=click.Path(path_type=Path), help="Write a page per student.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Seed of all draws (default: the course's own).")
+@click.option("--examples", type=click.IntRange(1), help="Random draws per property (default: from grading.yml).")
+@click.option("--jobs", type=click.IntRange(1), help="Submissions at a time (default: the cores).")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option("--unsafe", is_flag=True, help="Grade even where this machine cannot confine the students' code.")
+@click.pass_obj
+def command(
+    config: Path | None,
+    paths: tuple[Path, ...],
+    assignments: tuple[str, ...],
+    exercises: tuple[str, ...],
+    json_to: str | None,
+    html_to: Path | None,
+    seed: int | None,
+    examples: int | None,
+    jobs: int | None,
+    device: str,
+    unsafe: bool,
+) -> None:
+    """Grade submissions and say why.
+
+    PATH is a file (.py or .ipynb), an archive, or a folder whose entries are students.
+    """
+    course = open_course(config, paths)
+    level = usable_level(unsafe)
+    if device == "cuda":
+        stop("--device cuda: a worker on a GPU cannot be confined by this version; grade on the CPU.")
+    report = _graded(course, level, paths, assignments, exercises, seed, examples, jobs, device)
+    _write(report, json_to, html_to)
+    raise SystemExit(1 if any(submission.score is None for submission in report.submissions) else 0)
+
+
+def usable_level(unsafe: bool) -> Level:
+    """The strongest level of this machine; ends the command where it is too weak for other people's code."""
+    from autograder.sandbox.levels import probe
+
+    level = probe()
+    if not level.confines and not unsafe:
+        stop(
+            f"this machine offers only the sandbox level '{level.value}', too little for other people's code. "
+            "Run 'autograder doctor' to see what is missing, or repeat with --unsafe at your own risk."
+        )
+    return level
+
+
+def _graded(
+    course: Course,
+    level: Level,
+    paths: Sequence[Path],
+    assignments: Sequence[str],
+    exercises: Sequence[str],
+    seed: int | None,
+    examples: int | None,
+    jobs: int | None,
+    device: str,
+) -> Report:
+    import dataclasses
+
+    from autograder.grading.intake import IntakeError, find_submissions
+    from autograder.sandbox.zygote import Zygote
+
+    try:
+        submissions = find_submissions(paths, assignments)
+    except IntakeError as error:
+        stop(str(error))
+    limits = course.limits if examples is None else dataclasses.replace(course.limits, examples=examples)
+    with Zygote(level) as zygote:  # it imports torch while this process does
+        from autograder.grading.batch import Batch
+        from autograder.grading.child import Settings
+        from autograder.grading.session import bank_of, key_of, open_store, versions
+        from autograder.grading.verdict import Report
+
+        bank = bank_of(course)
+        choose(course, list(bank), assignments, exercises)
+        seed = course_seed(course) if seed is None else seed
+        settings = Settings(limits, seed, device)
+        tasks = [_task(course, submission, assignments, exercises) for submission in submissions]
+        with open_store(course, warn) as store, _progress(tasks) as advance:
+            key = key_of(course, bank, settings, level)
+            batch = Batch(bank, zygote, store, settings, key, jobs or len(os.sched_getaffinity(0)))
+            results = batch.grade(tasks, advance)
+        if batch.store_problem:
+            warn(f"verdicts were not kept: {batch.store_problem}")
+    return Report(
+        schema=1, seed=seed, sandbox=level.value, device=device, versions=versions(), submissions=results
+    )
+
+
+def _task(course: Course, submission: Submission, assignments: Sequence[str], exercises: Sequence[str]) -> Task:
+    """Which exercises a submission is graded on: those of its set, or of the sets asked for, or of all."""
+    from autograder.grading.batch import Task
+
+    names = [submission.assignment] if submission.assignment in course.sets else (assignments or course.sets)
+    offered = {name: policy for chosen in names for name, policy in course.sets[chosen].exercises.items()}
+    if not exercises:
+        return Task(submission, offered)
+    anywhere = {name: policy for chosen in course.sets.values() for name, policy in chosen.exercises.items()}
+    return Task(submission, {name: anywhere.get(name, ExercisePolicy(points=1.0)) for name in exercises})
+
+
+@contextlib.contextmanager
+def _progress(tasks: Sequence[Task]) -> Iterator[object]:
+    """A bar over all exercises of all submissions, with the time left; silent where stderr is not a terminal."""
+    bar = Progress(
+        TextColumn("grading {task.description:<24.24}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not Console(stderr=True).is_terminal,
+    )
+    with bar:
+        row = bar.add_task("", total=sum(len(task.policies) for task in tasks))
+
+        def advance(submission: Submission, done: int) -> None:
+            bar.update(row, advance=done, description=submission.student)
+
+        yield advance
+
+
+def warn(message: str) -> None:
+    """One line on stderr."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"autograder: {message}", markup=False)
+
+
+def _write(report: Report, json_to: str | None, html_to: Path | None) -> None:
+    """The report to where it was asked for; the table to the terminal, out of the way of JSON."""
+    from autograder.feedback.page import write_pages
+    from autograder.feedback.text import print_result
+    from autograder.grading.schema import write_report
+    from autograder.reports.class_table import print_class
+
+    console = Console(stderr=json_to == "-")
+    if len(report.submissions) == 1:
+        print_result(console, report.submissions[0])
+    else:
+        print_class(console, report)
+    try:
+        if html_to is not None:
+            write_pages(report, html_to)
+            console.print(f"Pages: {html_to / 'index.html'}", highlight=False, soft_wrap=True, markup=False)
+        if json_to is not None:
+            write_report(json_to, report)
+    except OSError as error:
+        stop(f"{error.filename or json_to or html_to} could not be written: {error.strerror}", code=1)

@@ -1,0 +1,80 @@
+"""What a grading run needs besides submissions: the bank, the store, the keys, and a student for one file."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from autograder import __version__
+from autograder.course.config import Course, Limits
+from autograder.grading.batch import KeyOf
+from autograder.grading.child import Settings
+from autograder.grading.intake import find_submissions
+from autograder.grading.keys import installed_versions, verdict_key
+from autograder.grading.store import StoreError, VerdictStore, store_path
+from autograder.grading.submission import Submission
+from autograder.sandbox.levels import Level, probe
+from autograder.sandbox.zygote import Zygote
+from autograder.testing.bank import Bank, Rooms, load_bank
+from autograder.testing.sandboxed import Sandboxed
+from autograder.testing.student import Student
+
+
+def bank_of(course: Course) -> Bank:
+    """The course's exercises, from the folders its grading.yml names."""
+    return load_bank(Rooms(course.bank.public, course.bank.hidden, course.bank.reference))
+
+
+def versions() -> dict[str, str]:
+    """The versions a report records."""
+    return {"autograder": __version__, **installed_versions()}
+
+
+def key_of(course: Course, bank: Bank, settings: Settings, level: Level) -> KeyOf:
+    """Names the verdict of one exercise of one submission in the store."""
+    installed = installed_versions()
+
+    def key(submission: Submission, exercise: str) -> str:
+        assert submission.sources is not None
+        return verdict_key(
+            submission.sources,
+            exercise,
+            topic=bank[exercise].topic,
+            bank=course.bank,
+            limits=settings.limits,
+            seed=settings.seed,
+            versions=installed,
+            sandbox=level.value,
+            device=settings.device,
+        )
+
+    return key
+
+
+@contextlib.contextmanager
+def open_store(course: Course, warn: Callable[[str], None]) -> Iterator[VerdictStore | None]:
+    """The course's store; None, with a warning, where none can be kept: the class is graded all the same."""
+    try:
+        store = VerdictStore(store_path(course.path))
+    except StoreError as error:
+        warn(f"verdicts will not be kept: {error}")
+        yield None
+        return
+    with store:
+        yield store
+
+
+def student_of_file(path: Path) -> Student:
+    """The functions of one file across the wall, with a zygote of its own; closing the student ends both."""
+    submission = find_submissions([path])[0]
+    if submission.sources is None:
+        raise ValueError(f"{path}: {' '.join(submission.notes) or 'nothing that could be read'}")
+    zygote = Zygote(probe())
+
+    class OneFile(Sandboxed):
+        def close(self) -> None:
+            super().close()
+            zygote.close()
+
+    return OneFile(zygote.connect(), submission.sources, Limits(), seed=0)
