@@ -1,0 +1,32 @@
+# The two commands: `make demo` and `make test`. Each sets up .venv first; a second call starts at once.
+BIN := .venv/bin
+DEMO := build/demo
+
+.PHONY: help demo test lint types verify bench clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+.venv/ready: pyproject.toml constraints.txt .ci/setup
+	@.ci/setup
+
+demo: .venv/ready ## Grade a class of twelve varied submissions and say where the pages lie
+	@$(BIN)/autograder grade tests/demo/class --html $(DEMO) --json $(DEMO)/report.json
+
+test: .venv/ready ## Run the tests (at most five minutes)
+	@$(BIN)/python -m pytest -q -n auto -m "not slow"
+
+lint: .venv/ready ## Check style and formatting
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: .venv/ready ## Check the types
+	@$(BIN)/mypy
+
+verify: .venv/ready ## Prove that references are right and that mistakes are caught
+	@$(BIN)/autograder verify
+
+bench: .venv/ready ## What a worker, a call, a property and a submission cost here
+	@$(BIN)/python tests/benchmarks/costs.py
+
+clean: ## Remove what was built
+	rm -rf .venv build .autograder
