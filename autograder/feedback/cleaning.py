@@ -35,7 +35,7 @@ def file_name(name: str, taken: set[str]) -> str:
     Names that differ in case only collide too, as they would on a Mac.
     """
     plain = unicodedata.normalize("NFC", name)
-    stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in plain).strip(".")[:60] or "student"
+    stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in plain).strip(".")[:40] or "student"
     candidate, number = stem, 1
     while candidate.casefold() in taken:
         number += 1

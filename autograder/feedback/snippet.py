@@ -1,6 +1,6 @@
 """A counterexample as Python to paste into a notebook, from the readable text of its arguments.
 
-Only text that ``values.describe`` wrote in full is turned into code: it is parsed, never run, and whatever is not a
+Only text that ``values.readable`` wrote in full is turned into code: it is parsed, never run, and whatever is not a
 literal of that small language (an ellipsis, a described function, a foreign name) gives no snippet at all.
 """
 

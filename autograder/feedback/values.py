@@ -37,7 +37,7 @@ class Style:
     edge: int = 6
 
 
-def describe(value: Any, digits: int | None = None) -> str:
+def readable(value: Any, digits: int | None = None) -> str:
     """``value`` as text: with all digits where that is short (arguments), otherwise with fewer digits and entries."""
     for style in _ever_shorter(digits):
         text = _text(value, style, depth=0)
@@ -48,13 +48,13 @@ def describe(value: Any, digits: int | None = None) -> str:
     return cut(text, LIMIT)
 
 
-def describe_answers(expected: Any, got: Any) -> tuple[str, str]:
+def readable_pair(expected: Any, got: Any) -> tuple[str, str]:
     """Both to 6 significant digits, or to as many more as it takes for the two texts to differ."""
     for digits in (DIGITS, 9, 12, None):
-        texts = describe(expected, digits), describe(got, digits)
+        texts = readable(expected, digits), readable(got, digits)
         if texts[0] != texts[1]:
             return texts
-    return describe(expected, DIGITS), describe(got, DIGITS)
+    return readable(expected, DIGITS), readable(got, DIGITS)
 
 
 def _ever_shorter(digits: int | None) -> Iterator[Style]:

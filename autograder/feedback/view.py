@@ -74,15 +74,18 @@ def _counterexample(example: Counterexample) -> Counterexample:
 
 
 def _reason(exercise: ExerciseResult) -> str:
-    """The verdict's sentence, or one of our own where the runner's stems from a hidden property or from a fault."""
+    """The verdict's sentence; one of our own for a fault, and wherever the runner's might stem from hidden details."""
     own = WORDS[exercise.verdict].sentence
-    if exercise.verdict is Verdict.FAULT:
+    if exercise.verdict is Verdict.FAULT or not exercise.reason:
         return own
     failed = failing(exercise)
-    stems_from_hidden = bool(failed) and not failed[0].public and exercise.verdict is not Verdict.RULE
-    if not exercise.reason or stems_from_hidden or any(text in exercise.reason for text in _hidden_texts(exercise)):
-        return clean(f"Not yet: {failed[0].sentence}", 400) if failed and exercise.verdict is Verdict.WRONG else own
-    return clean(exercise.reason, 400)
+    safe = [p.sentence for p in failed] + [p.message for p in failed if p.public]
+    unsure = any(not p.public for p in failed) and not any(text and text in exercise.reason for text in safe)
+    if (exercise.verdict is not Verdict.RULE and unsure) or any(t in exercise.reason for t in _hidden_texts(exercise)):
+        return clean(failed[0].sentence, 400) if failed else own
+    label = f"{WORDS[exercise.verdict].label}: "
+    reason = clean(exercise.reason.removeprefix(label), 400)
+    return f"{reason[:1].upper()}{reason[1:].removesuffix('.').removesuffix('.')}." if reason else own
 
 
 def _hidden_texts(exercise: ExerciseResult) -> list[str]:

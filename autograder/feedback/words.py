@@ -41,7 +41,7 @@ WORDS = {
     Verdict.TIMEOUT: Words(
         "◷",
         "t",
-        "Out of time",
+        "Takes too long",
         "yellow",
         "A call took longer than it may.",
         "Look for a loop that may never end, or one over entries that torch can do in a single operation.",
@@ -49,7 +49,7 @@ WORDS = {
     Verdict.MEMORY: Words(
         "≫",
         "m",
-        "Out of memory",
+        "Needs too much memory",
         "yellow",
         "A call needed more memory than it may use.",
         "Look for an intermediate tensor much larger than the input and the answer.",
@@ -88,7 +88,7 @@ HIDDEN_NEXT_STEP = (
 def failing(exercise: ExerciseResult) -> list[PropertyResult]:
     """The properties that were tried and do not hold; first those that can show an example."""
     failed = [p for p in exercise.properties if p.tried and not p.passed]
-    return sorted(failed, key=lambda p: (p.counterexample is None, not p.public))
+    return sorted(failed, key=lambda p: (not (p.public and p.counterexample), not p.gate, not p.public))
 
 
 def next_step(exercise: ExerciseResult) -> str:
