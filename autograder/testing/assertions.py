@@ -225,7 +225,7 @@ def known_kind(kinds: Sequence[str]) -> str:
 def _as_numbers(got: Any, expected: Any, dtype: torch.dtype | None) -> tuple[Any, Any, torch.dtype]:
     """Whole expected numbers as floats; a tensor of one number, where a number is expected, as that number."""
     dtype = dtype or compare.working_dtype(got)
-    expected = map_leaves(expected, lambda leaf: float(leaf) if type(leaf) is int else leaf)
+    expected = map_leaves(expected, lambda leaf: compare.wide(leaf).item() if type(leaf) is int else leaf)
     if isinstance(expected, (float, complex)) and type(got) in TENSORS and got.dim() == 0:
         got = got.item()
     return got, expected, dtype

@@ -193,7 +193,7 @@ def identity_tolerance(
     if tails:
         return (FLOOR[dtype] + amplified) * size
     M = _largest(expected) if scale is None else abs(scale)
-    return FLOOR[dtype] * (size + PHI * M) + amplified * M
+    return FLOOR[dtype] * size + FLOOR[dtype] * PHI * M + amplified * M
 
 
 def error(got: Any, expected: Any) -> torch.Tensor:
@@ -224,7 +224,7 @@ def wide(number: Any) -> torch.Tensor:
     try:
         return torch.tensor(float(number), dtype=torch.float64)
     except OverflowError:
-        return torch.tensor(math.copysign(math.inf, number), dtype=torch.float64)
+        return torch.tensor(math.inf if number > 0 else -math.inf, dtype=torch.float64)
 
 
 def first_wrong(errors: Sequence[torch.Tensor], tolerances: Sequence[torch.Tensor]) -> tuple[int, int] | None:
@@ -271,7 +271,8 @@ def _quick_ratio(got: Any, expected: Any, dtype: torch.dtype, typical: Sequence[
 def _floor(expected: Any, dtype: torch.dtype, phi: float, typical: float) -> torch.Tensor:
     if not is_inexact(expected):
         return torch.zeros((), dtype=torch.float64)
-    return FLOOR[dtype] * (_size(expected) + phi * _largest(expected)) + ZERO * ROUNDOFF[dtype] * typical
+    floor = FLOOR[dtype]  # multiplied first: sizes near the end of the range must not overflow
+    return floor * _size(expected) + floor * phi * _largest(expected) + ZERO * ROUNDOFF[dtype] * typical
 
 
 def _size(leaf: Any) -> torch.Tensor:

@@ -108,13 +108,14 @@ def leaf_names(expected: Any, name: str = "") -> list[str]:
 
 def item_name(name: str, index: int) -> str:
     """ "second output", and inside an output "second output, third part"."""
-    ordinal = ORDINALS[index] if index < len(ORDINALS) else f"{index + 1}th"
-    return f"{name}, {ordinal} part" if name else f"{ordinal} output"
+    word = "part" if name else "output"
+    text = f"{ORDINALS[index]} {word}" if index < len(ORDINALS) else f"{word} {index + 1}"
+    return f"{name}, {text}" if name else text
 
 
 def key_name(name: str, key: Any) -> str:
-    """'output "mean"', and inside an output 'second output, part "mean"'."""
-    return f'{name}, part "{key}"' if name else f'output "{key}"'
+    """ "output 'mean'", and inside an output "second output, part 'mean'"."""
+    return f"{name}, part {short_text(key)}" if name else f"output {short_text(key)}"
 
 
 def entry_difference(name: str, got: Any, expected: Any, flat_index: int) -> tuple[str, str]:
