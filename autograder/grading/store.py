@@ -190,7 +190,7 @@ class VerdictStore:
         except sqlite3.Error as error:
             raise StoreError(f"{self.path}: {_advice(error)} ({error})") from error
         except OSError as error:
-            raise StoreError(f"{self.path} cannot be used: {error.strerror or error}.") from error
+            raise StoreError(f"{error.filename or self.path} cannot be used: {error.strerror or error}.") from error
 
 
 def _advice(error: sqlite3.Error) -> str:
