@@ -6,6 +6,7 @@ import functools
 
 import jinja2
 
+from autograder.feedback.grid import marked
 from autograder.feedback.snippet import snippet
 from autograder.feedback.svg import render_plot
 from autograder.feedback.words import WORDS, count, points
@@ -20,5 +21,5 @@ def environment() -> jinja2.Environment:
     env = jinja2.Environment(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    env.globals.update(words=WORDS, count=count, points=points, render_plot=render_plot, snippet=snippet)
+    env.globals.update(words=WORDS, count=count, points=points, render_plot=render_plot, snippet=snippet, marked=marked)
     return env

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from autograder.feedback.grid import aligned
 from autograder.feedback.view import student_view
 from autograder.feedback.words import WORDS, count, failing, fix_first, next_step, points, summary
 from autograder.grading.verdict import Counterexample, ExerciseResult, PropertyResult, SubmissionResult, Verdict
@@ -65,12 +66,19 @@ class _Printer:
         answers = [("expected", example.expected, "green"), ("got", example.got, "red")]
         width = max(8, *(len(name) for name in example.arguments), 0) if example.arguments else 8
         for name, text in example.arguments.items():
-            self.line((f"{name:<{width}}  ", "dim"), text, indent=4)
+            self.value(f"{name:<{width}}  ", text, "")
         for name, answer, colour in answers:
             if answer is not None:
-                self.line((f"{name:<{width}}  ", "dim"), (answer, colour), indent=4)
+                self.value(f"{name:<{width}}  ", answer, colour)
         if example.where:
             self.line((f"{'first':<{width}}  ", "dim"), example.where, indent=4)
+
+    def value(self, name: str, text: str, colour: str) -> None:
+        """A matrix in rows below each other, as far as they fit."""
+        lines = aligned(text)
+        if max(map(len, lines)) + len(name) + 4 > self.console.width:
+            lines = [text]
+        self.line((name, "dim"), (f"\n{' ' * len(name)}".join(lines), colour), indent=4)
 
     def rest(self, exercise: ExerciseResult, failed: list[PropertyResult]) -> None:
         held = sum(p.passed for p in exercise.properties if p.tried)

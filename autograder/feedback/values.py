@@ -40,7 +40,7 @@ class Style:
 def readable(value: Any, digits: int | None = None) -> str:
     """``value`` as text: with all digits where that is short (arguments), otherwise with fewer digits and entries."""
     for style in _ever_shorter(digits):
-        text = _text(value, style, depth=0)
+        text = _styled(value, style)
         if digits is None and style.digits is not None and "…" not in text:
             text += ROUNDED
         if len(text) <= LIMIT:
@@ -49,12 +49,19 @@ def readable(value: Any, digits: int | None = None) -> str:
 
 
 def readable_pair(expected: Any, got: Any) -> tuple[str, str]:
-    """Both to 6 significant digits, or to as many more as it takes for the two texts to differ."""
+    """Both in one style, to 6 significant digits, or to as many more as it takes for the two texts to differ."""
     for digits in (DIGITS, 9, 12, None):
-        texts = readable(expected, digits), readable(got, digits)
+        for style in _ever_shorter(digits):
+            texts = _styled(expected, style), _styled(got, style)
+            if max(map(len, texts)) <= LIMIT:
+                break
         if texts[0] != texts[1]:
-            return texts
-    return readable(expected, DIGITS), readable(got, DIGITS)
+            break
+    return cut(texts[0], LIMIT), cut(texts[1], LIMIT)
+
+
+def _styled(value: Any, style: Style) -> str:
+    return _text(value, style, depth=0)
 
 
 def _ever_shorter(digits: int | None) -> Iterator[Style]:
@@ -125,6 +132,7 @@ def _tensor(tensor: torch.Tensor, style: Style) -> str:
         edge = {1: 3 * style.edge - 2, 2: style.edge}.get(tensor.ndim, max(2, style.edge // 2))
         if any(size > edge for size in tensor.shape):
             remarks.append("shape " + "×".join(map(str, tensor.shape)))
+            style = dataclasses.replace(style, digits=min(style.digits or DIGITS, DIGITS))
         body = _nested(tensor, edge, style.digits) if tensor.ndim <= 6 else "[…]"
     return f"{body} ({', '.join(remarks)})" if remarks else body
 

@@ -55,7 +55,7 @@ def _property(result: PropertyResult) -> PropertyResult:
         result,
         name=clean(result.name, 100),
         sentence=clean(result.sentence, 400) or clean(result.name.replace("_", " "), 100),
-        message=clean(result.message, 600) if result.public else "",
+        message=_sentence(clean(result.message, 600)) if result.public else "",
         counterexample=_counterexample(result.counterexample) if shown and result.counterexample else None,
     )
 
@@ -85,7 +85,14 @@ def _reason(exercise: ExerciseResult) -> str:
         return clean(failed[0].sentence, 400) if failed else own
     label = f"{WORDS[exercise.verdict].label}: "
     reason = clean(exercise.reason.removeprefix(label), 400)
-    return f"{reason[:1].upper()}{reason[1:].removesuffix('.').removesuffix('.')}." if reason else own
+    return _sentence(reason) or own
+
+
+def _sentence(text: str) -> str:
+    """With a capital and one full stop, unless it ends in another sign."""
+    text = text.strip()
+    end = "." if text.endswith("..") or text[-1:].isalnum() or text[-1:] in ")]}" else ""
+    return f"{text[:1].upper()}{text[1:].rstrip('.') if end else text[1:]}{end}" if text else ""
 
 
 def _hidden_texts(exercise: ExerciseResult) -> list[str]:

@@ -97,7 +97,7 @@ def _most(texts: list[str]) -> tuple[str, int] | None:
     if not texts:
         return None
     text, number = min(Counter(texts).items(), key=lambda pair: (-pair[1], pair[0]))
-    return clean(text, 300), number
+    return clean(text, 160), number
 
 
 def _discrimination(pairs: list[tuple[SubmissionResult, ExerciseResult]]) -> float | None:
