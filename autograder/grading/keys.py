@@ -46,6 +46,7 @@ def verdict_key(
         {
             "sources": {name: _bytes(text) for name, text in sources.files.items()},
             "main": sources.main,
+            "title": sources.title,
             "cells": sources.cells,  # they tell the line that a reason quotes
             "exercise": exercise,
             "bank": bank_digest(bank, topic),

@@ -1,0 +1,196 @@
+"""One student's files to the Python text that is graded."""
+
+from __future__ import annotations
+
+import codecs
+import collections
+import dataclasses
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from autograder.grading.archive import ONE_STUDENT, in_archive
+from autograder.grading.folder import MEBI, Folder, Read
+from autograder.grading.names import ARCHIVES, RefusedError, is_main, printable, split_suffix, version
+from autograder.grading.notebook import SOURCE_LIMIT, read_notebook
+from autograder.grading.submission import Sources
+from autograder.grading.syntax import finished_functions
+
+MAIN = "submission.py"
+
+_NOTEBOOK_LIMIT = 20 * MEBI
+_ARCHIVE_LIMIT = 64 * MEBI
+_READ_IN_ALL = 64 * MEBI
+_SOURCES_IN_ALL = 4 * MEBI
+_SOURCE_FILES = 50
+_ENTRIES = 1000
+_NOTES = 20
+# A coding line may name any codec; some are quadratic, some are not about text.
+_CODECS = re.compile(r"utf-8|ascii|iso8859|cp\d|koi8|mac|gb|big5|shift_jis|euc_|hz$|johab")
+_BYTE_ORDER_MARKS = (  # the longer first: UTF-32's begins with UTF-16's
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Code:
+    """A file that was read: posix name, text, and for a notebook its cells."""
+
+    name: str
+    text: str
+    cells: tuple[tuple[int, int], ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def preference(self) -> tuple[int, int, int, bool, str]:
+        """Smaller is graded first, as read_student says."""
+        path = PurePosixPath(self.name)
+        kind = 0 if is_main(path.stem) else 1 if _is_notebook(self.name) else 2
+        depth = len(path.parts)
+        return kind, -finished_functions(self.text), depth, _is_notebook(self.name), self.name
+
+
+def read_student(folder: Folder) -> tuple[Sources | None, tuple[str, ...]]:
+    """(sources, notes) of one student's files; sources is None if nothing could be read. Never raises for a file.
+
+    Which file is graded: one called submission or solution if there is any, else a notebook, else a module. Of
+    several, the one with the most functions that are more than a placeholder; then the least deep one, a module before
+    a notebook, the first by name. Modules below its folder are there to be imported. "ps1-2.ipynb", "ps1 (2).ipynb",
+    "Copy of ps1.ipynb" replace "ps1.ipynb". A single archive among no sources is read in place of the folder.
+    """
+    notes: list[str] = []
+    files = _newest(_collected(folder, notes), notes)
+    archives = [name for name in files if split_suffix(name)[1] in ARCHIVES]
+    if len(archives) == 1 and len(files) == 1:
+        return _read_archive(archives[0], files, notes)
+    notes += [f"{printable(name)}: an archive among other files is not read." for name in archives]
+    read = list(_read_all({name: file for name, file in files.items() if name not in archives}, notes))
+    return (_choose(read, notes) if read else None), _summed_up(notes, bool(files) or bool(notes))
+
+
+def decoded(data: bytes) -> str:
+    """A module's text with "\\n" line ends, by its byte order mark or coding line, else UTF-8.
+
+    RefusedError if it is not text.
+    """
+    encoding = next((name for mark, name in _BYTE_ORDER_MARKS if data.startswith(mark)), "")
+    try:
+        if not encoding:
+            encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+            if not _CODECS.match(codecs.lookup(encoding).name):
+                raise RefusedError("its coding line names an encoding that is not read.")
+        text = data.decode(encoding)
+    except (SyntaxError, LookupError, ValueError):
+        raise RefusedError("it is not text in the encoding it claims (save it as UTF-8).") from None
+    if "\0" in text:
+        raise RefusedError("it is not text (it holds null characters).")
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _collected(folder: Folder, notes: list[str]) -> dict[str, Read]:
+    """Sources and archives by posix name, the least deep first."""
+    found: dict[str, Read] = {}
+    queue = collections.deque([("", folder)])
+    entries = 0
+    while queue:
+        prefix, current = queue.popleft()
+        notes += current.notes
+        notes += [f"{printable(prefix + name)}: {reason}" for name, reason in sorted(current.refused.items())]
+        entries += len(current.files) + len(current.folders) + len(current.refused)
+        if entries > _ENTRIES:
+            notes.append(f"More than {_ENTRIES} files and folders; those in {printable(prefix) or 'it'} were left out.")
+            break
+        found |= {prefix + name: read for name, read in sorted(current.files.items()) if split_suffix(name)[1]}
+        queue += [(f"{prefix}{name}/", inner()) for name, inner in sorted(current.folders.items())]
+    return found
+
+
+def _newest(files: dict[str, Read], notes: list[str]) -> dict[str, Read]:
+    """Without the files that a later upload of the same name replaces."""
+    uploads: dict[tuple[str, ...], list[tuple[tuple[int, ...], str]]] = collections.defaultdict(list)
+    for name in files:
+        parent, _, last = name.rpartition("/")
+        stem, suffix = split_suffix(last)
+        base, numbers = version(stem)
+        uploads[parent, base.casefold(), suffix].append((numbers, name))
+    for same in uploads.values():
+        *older, (_, newest) = sorted(same)
+        notes += [f"{printable(name)}: replaced by the newer {printable(newest)}." for _, name in older]
+        files = {name: read for name, read in files.items() if name not in {name for _, name in older}}
+    return files
+
+
+def _read_archive(name: str, files: dict[str, Read], notes: list[str]) -> tuple[Sources | None, tuple[str, ...]]:
+    try:
+        data = files[name](_ARCHIVE_LIMIT)
+    except RefusedError as refusal:
+        return None, (*notes, f"{printable(name)}: {refusal}")
+    with in_archive(io.BytesIO(data), split_suffix(name)[1], ONE_STUDENT) as folder:
+        inner = [inner for inner in _collected(folder, []) if split_suffix(inner)[1] not in ARCHIVES]
+        if not inner and not folder.notes:
+            notes.append(f"{printable(name)}: there is no .py or .ipynb file in it.")
+        sources, more = read_student(folder)
+    return sources, (*notes, *more)
+
+
+def _read_all(files: dict[str, Read], notes: list[str]) -> Iterator[_Code]:
+    """The texts, within the limits of one submission."""
+    read_in_all = sources_in_all = count = 0
+    for name, read in files.items():
+        try:
+            if count >= _SOURCE_FILES:
+                raise RefusedError(f"only the first {_SOURCE_FILES} files are read.")
+            data = read(min(_NOTEBOOK_LIMIT if _is_notebook(name) else SOURCE_LIMIT, _READ_IN_ALL - read_in_all))
+            read_in_all += len(data)
+            code = _code(name, data)
+            size = len(code.text.encode("utf-8", "replace"))
+            if sources_in_all + size > _SOURCES_IN_ALL:
+                raise RefusedError(
+                    f"a submission of more than {_SOURCES_IN_ALL // MEBI} MiB of code is not read in full."
+                )
+        except RefusedError as refusal:
+            notes.append(f"{printable(name)}: {refusal}")
+        else:
+            count, sources_in_all = count + 1, sources_in_all + size
+            yield code
+
+
+def _code(name: str, data: bytes) -> _Code:
+    if not _is_notebook(name):
+        return _Code(name, decoded(data))
+    notebook = read_notebook(data)
+    return _Code(name, notebook.text, notebook.cells, notebook.notes)
+
+
+def _choose(read: list[_Code], notes: list[str]) -> Sources:
+    """The main file, and the modules that it can import."""
+    main = min(read, key=_Code.preference) if len(read) > 1 else read[0]
+    folder, _, title = main.name.rpartition("/")
+    files = {MAIN: main.text}
+    for code in read:
+        name = code.name.removeprefix(f"{folder}/") if folder else code.name
+        if code is main or _is_notebook(name) or not all(p.isidentifier() for p in name[:-3].split("/")):
+            continue
+        if name in files:
+            notes.append(f"{printable(code.name)}: not read, since {printable(main.name)} is graded under its name.")
+        files.setdefault(name, code.text)
+    if len(read) > 1:
+        notes.append(f"{printable(main.name)} is the file that was graded.")
+    notes += main.notes
+    return Sources(files, MAIN, main.cells, printable(title))
+
+
+def _summed_up(notes: list[str], anything: bool) -> tuple[str, ...]:
+    if not anything:
+        notes = ["There is no .py or .ipynb file."]
+    if len(notes) > _NOTES:
+        return (*notes[:_NOTES], f"and {len(notes) - _NOTES} more notes of this kind.")
+    return tuple(notes)
+
+
+def _is_notebook(name: str) -> bool:
+    return name.lower().endswith(".ipynb")
