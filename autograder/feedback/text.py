@@ -7,7 +7,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from autograder.feedback.grid import aligned
-from autograder.feedback.view import student_view
+from autograder.feedback.view import exercise_view, student_view
 from autograder.feedback.words import WORDS, count, failing, fix_first, next_step, points, summary
 from autograder.grading.verdict import Counterexample, ExerciseResult, PropertyResult, SubmissionResult, Verdict
 
@@ -20,8 +20,13 @@ def print_result(console: Console, result: SubmissionResult) -> None:
     view = student_view(result)
     printer = _Printer(console)
     for exercise in view.exercises:
-        printer.exercise(exercise)
+        printer.exercise(exercise, mark=f"  {points(exercise.score)}/{points(exercise.points)}")
     printer.end(view)
+
+
+def print_exercise(console: Console, exercise: ExerciseResult) -> None:
+    """One block, without a mark: for a student's own check, which knows the public properties only."""
+    _Printer(console).exercise(exercise_view(exercise))
 
 
 class _Printer:
@@ -35,10 +40,9 @@ class _Printer:
             text = Text(text.plain.encode(self.console.encoding, "backslashreplace").decode(self.console.encoding))
         self.console.print(Padding(text, (0, 0, 0, indent), expand=False), highlight=False)
 
-    def exercise(self, exercise: ExerciseResult) -> None:
+    def exercise(self, exercise: ExerciseResult, mark: str = "") -> None:
         word = WORDS[exercise.verdict]
         glyph = word.glyph if self.unicode else word.ascii
-        mark = f"  {points(exercise.score)}/{points(exercise.points)}"
         self.line((f"{glyph} ", word.colour), (exercise.name, "bold"), f"  {word.label}", (mark, "dim"))
         failed = failing(exercise)
         if not failed or exercise.verdict in (Verdict.RULE, Verdict.FAULT):

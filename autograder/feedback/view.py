@@ -30,12 +30,13 @@ def student_view(result: SubmissionResult) -> SubmissionResult:
         result,
         path=clean(result.path, 300),
         student=clean(result.student, 100),
-        exercises=[_exercise(exercise) for exercise in result.exercises],
+        exercises=[exercise_view(exercise) for exercise in result.exercises],
         notes=[clean(note, 300) for note in result.notes[:_NOTES]],
     )
 
 
-def _exercise(exercise: ExerciseResult) -> ExerciseResult:
+def exercise_view(exercise: ExerciseResult) -> ExerciseResult:
+    """One exercise, as ``student_view`` shows it."""
     misconception = exercise.misconception
     return msgspec.structs.replace(
         exercise,

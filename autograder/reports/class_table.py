@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -17,6 +17,12 @@ from autograder.reports.statistics import Item, exercise_names, faults, in_order
 WIDTH = 100
 _HEADING = 12
 _COLUMNS = 4  # exercises with a column each; more of them share one column of signs
+
+
+def print_class(console: Console, report: Report) -> None:
+    """The table, the summary and the faults. In a pipe they get WIDTH columns, in a terminal what there is."""
+    width = console.width if console.is_terminal else max(console.width, WIDTH)
+    console.print(class_table(report), "", summary_lines(report), sep="\n", width=width, highlight=False)
 
 
 def class_table(report: Report) -> Table:
