@@ -86,7 +86,7 @@ def _read(path: Path) -> str:
     if len(raw) > LARGEST_FILE:
         raise ConfigError(f"{shown(path)} is larger than {LARGEST_FILE >> 20} MiB.")
     try:
-        return raw.decode("utf-8-sig")
+        return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise ConfigError(f"{shown(path)}, line {line}: not UTF-8 text.") from None

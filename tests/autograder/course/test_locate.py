@@ -85,6 +85,7 @@ def test_a_strangers_file_where_everyone_may_write(tmp_path, monkeypatch):
     """What somebody leaves in /tmp is not picked up by who works below it."""
     (tmp_path / "grading.yml").write_text("")
     (tmp_path / "work").mkdir()
+    tmp_path.chmod(0o755)
     monkeypatch.setattr("os.geteuid", lambda: (tmp_path / "grading.yml").stat().st_uid + 1)
     assert find_course(tmp_path / "work") == tmp_path / "grading.yml", "a colleague's folder is fine"
     tmp_path.chmod(0o777)

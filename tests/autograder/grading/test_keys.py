@@ -119,6 +119,16 @@ def test_each_file_of_the_exercise_changes_the_key(ingredients, tmp_path, room, 
     assert len(seen) == 4
 
 
+def test_files_of_one_name_in_two_folders_are_told_apart(ingredients, tmp_path):
+    upper, deeper = tmp_path / "hidden/algebra/table.json", tmp_path / "hidden/algebra/deeper/table.json"
+    seen = set()
+    for texts in (("1", "2"), ("2", "1"), ("3", "2"), ("1", "3")):
+        for path, text in zip((upper, deeper), texts, strict=True):
+            path.write_text(text)
+        seen.add(key(ingredients))
+    assert len(seen) == 4
+
+
 def test_rooms_are_told_apart(ingredients, bank):
     swapped = Bank(bank.hidden, bank.public, bank.reference)
     without = Bank(bank.public, bank.hidden)

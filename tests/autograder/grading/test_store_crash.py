@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import os
 import random
+import resource
 import signal
 import sqlite3
 
@@ -128,6 +129,34 @@ def test_killed_in_the_middle_of_a_transaction(tmp_path):
         if "second" in stored:
             break
     assert (True, False) in outcomes, "at least one was killed before its commit"
+
+
+def test_killed_in_the_middle_of_a_commit(tmp_path):
+    """By the system, at the page with which the file outgrows a limit: the pages before it are on the disk."""
+    path, outcomes = tmp_path / "verdicts.sqlite", []
+    with VerdictStore(path) as store:
+        store.put("first", result("first"), counterexamples("first"))
+    for pages in itertools.count():
+        limit = path.stat().st_size + pages * 4096
+
+        def write(descriptor, limit=limit):
+            signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+            with VerdictStore(path) as store:
+                store.put("second", result("second"), counterexamples("second"))
+
+        child, reader = forked(write)
+        reader.close()
+        _, status = os.waitpid(child, 0)
+        outcomes.append(os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXFSZ)
+        with VerdictStore(path) as store:
+            assert store.get("first") == result("first")
+            assert store.get("second") == (None if outcomes[-1] else result("second"))
+        content(path)
+        if not outcomes[-1]:
+            break
+    assert outcomes[:2] == [True, True], "killed at its first new page, and at a later one"
 
 
 def test_two_writers_at_once(tmp_path):
