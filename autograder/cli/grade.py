@@ -107,6 +107,7 @@ def _graded(
         from autograder.grading.batch import Batch
         from autograder.grading.child import Settings
         from autograder.grading.session import bank_of, key_of, open_store, versions
+        from autograder.grading.store import store_path
         from autograder.grading.verdict import Report
 
         bank = bank_of(course)
@@ -114,7 +115,7 @@ def _graded(
         seed = course_seed(course) if seed is None else seed
         settings = Settings(limits, seed, device)
         tasks = [_task(course, submission, assignments, exercises) for submission in submissions]
-        with open_store(course, warn) as store, _progress(tasks) as advance:
+        with open_store(store_path(course.path), warn) as store, _progress(tasks) as advance:
             key = key_of(course, bank, settings, level)
             batch = Batch(bank, zygote, store, settings, key, jobs or len(os.sched_getaffinity(0)))
             results = batch.grade(tasks, advance)

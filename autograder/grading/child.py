@@ -30,11 +30,15 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """How a run grades. seed: of all its draws.  device: "cpu" or "cuda"."""
+    """How a run grades.
+
+    seed: of all its draws.  device: "cpu" or "cuda".  shrink: False where only the verdict matters, not the reasons.
+    """
 
     limits: Limits
     seed: int = 0
     device: str = "cpu"
+    shrink: bool = True
 
 
 class Child:
@@ -100,16 +104,14 @@ def _live(sources: Sources, entries: Sequence[Entry], client: Client, settings: 
     os._exit(0)
 
 
-def grade_entries(
-    sources: Sources, entries: Sequence[Entry], client: Client, settings: Settings
-) -> Iterator[Graded]:
+def grade_entries(sources: Sources, entries: Sequence[Entry], client: Client, settings: Settings) -> Iterator[Graded]:
     """Grade exercise after exercise, each in a worker of its own, within the submission's time."""
     end = time.monotonic() + settings.limits.submission
     for entry in entries:
         deadline = min(end, time.monotonic() + settings.limits.exercise)
         student = Sandboxed(client, sources, settings.limits, seed=settings.seed)
         try:
-            options = Options(settings.seed, settings.limits.examples, deadline)
+            options = Options(settings.seed, settings.limits.examples, deadline, settings.shrink)
             yield grade_exercise(entry, student, sources, options)
         except Exception as error:
             yield Graded(fault_result(entry, f"{type(error).__name__}: {error}"))

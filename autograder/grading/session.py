@@ -12,7 +12,7 @@ from autograder.grading.batch import KeyOf
 from autograder.grading.child import Settings
 from autograder.grading.intake import find_submissions
 from autograder.grading.keys import installed_versions, verdict_key
-from autograder.grading.store import StoreError, VerdictStore, store_path
+from autograder.grading.store import StoreError, VerdictStore
 from autograder.grading.submission import Submission
 from autograder.sandbox.levels import Level, probe
 from autograder.sandbox.zygote import Zygote
@@ -44,7 +44,7 @@ def key_of(course: Course, bank: Bank, settings: Settings, level: Level) -> KeyO
             bank=course.bank,
             limits=settings.limits,
             seed=settings.seed,
-            versions=installed,
+            versions=installed if settings.shrink else {**installed, "shrink": "no"},
             sandbox=level.value,
             device=settings.device,
         )
@@ -53,10 +53,10 @@ def key_of(course: Course, bank: Bank, settings: Settings, level: Level) -> KeyO
 
 
 @contextlib.contextmanager
-def open_store(course: Course, warn: Callable[[str], None]) -> Iterator[VerdictStore | None]:
-    """The course's store; None, with a warning, where none can be kept: the class is graded all the same."""
+def open_store(path: Path, warn: Callable[[str], None]) -> Iterator[VerdictStore | None]:
+    """The store in ``path``; None, with a warning, where none can be kept: the class is graded all the same."""
     try:
-        store = VerdictStore(store_path(course.path))
+        store = VerdictStore(path)
     except StoreError as error:
         warn(f"verdicts will not be kept: {error}")
         yield None

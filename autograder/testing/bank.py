@@ -44,6 +44,7 @@ class Entry:
     """One exercise of the bank with all that belongs to it.
 
     references: function name -> reference; None where the bank has none.
+    equivalent: mutants of the reference that are no mistakes, with the reason (``EQUIVALENT_MUTANTS`` of the module).
     """
 
     record: Exercise
@@ -53,6 +54,7 @@ class Entry:
     references: Mapping[str, Callable[..., Any]] | None
     hidden_cases: Mapping[str, Cases[Any]]
     known: tuple[KnownAnswer, ...]
+    equivalent: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @functools.cached_property
     def properties(self) -> tuple[Property, ...]:
@@ -103,6 +105,7 @@ def _entries(rooms: Rooms, path: Path) -> list[Entry]:
         own = [declared for declared in declared_in(vars(public)) if declared.exercise == record.name]
         known: list[KnownAnswer] = []
         cases: Mapping[str, Cases[Any]] = {}
+        equivalent: Mapping[str, str] = {}
         if hidden is not None:
             own += [
                 dataclasses.replace(declared, public=False)
@@ -111,8 +114,11 @@ def _entries(rooms: Rooms, path: Path) -> list[Entry]:
             ]
             known = [answer for answer in known_in(vars(hidden)) if answer.exercise == record.name]
             cases = getattr(hidden, "HIDDEN_CASES", {})
+            equivalent = getattr(hidden, "EQUIVALENT_MUTANTS", {}).get(record.name, {})
         entries.append(
-            Entry(record, topic, subject, tuple(own), _references(reference, record), dict(cases), tuple(known))
+            Entry(
+                record, topic, subject, tuple(own), _references(reference, record), dict(cases), tuple(known), equivalent
+            )
         )
     return entries
 

@@ -28,11 +28,16 @@ EXTRA_DRAWS = 3
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """How a run draws. deadline: on the clock of time.monotonic, after which no new input is tried."""
+    """How a run draws.
+
+    deadline: on the clock of time.monotonic, after which no new input is tried.
+    shrink: whether to look for a simpler input once a property has failed.
+    """
 
     seed: int = 0
     examples: int = DEFAULT_EXAMPLES
     deadline: float | None = None
+    shrink: bool = True
 
     def of(self, exercise: str, name: str) -> Options:
         """The options of one property: its own seed."""
@@ -64,6 +69,8 @@ def search(
         body(student)
         return
     failure = _fixed(body, sources, student, options)
+    if failure is not None and not options.shrink:
+        failure.raise_(student)
     strategies = {name: source.drawn if isinstance(source, Cases) else source for name, source in sources.items()}
     shorter = _drawn(body, strategies, student, options, failure is not None)
     failure = shorter or failure
@@ -113,7 +120,7 @@ def _drawn(
             raise _EnoughError
         if best is not None:
             left -= 1
-            if left < 0:
+            if left < 0 or not options.shrink:
                 raise _EnoughError
         try:
             body(student, **drawn)

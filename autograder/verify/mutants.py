@@ -40,7 +40,7 @@ _COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
 
 @dataclasses.dataclass(frozen=True)
 class Mutant:
-    """One changed module. difference: "- old line" and "+ new line"; it names the mutant. kind: of the change."""
+    """One changed module. difference: "old line => new line"; it names the mutant.  kind: of the change."""
 
     kind: str
     difference: str
@@ -59,7 +59,7 @@ def mutants_of(text: str, functions: Sequence[str]) -> list[Mutant]:
                 found.setdefault(mutated, Mutant(kind, _difference(plain, mutated), mutated))
     for name in functions:
         for kind, wrapper in _wrappers(tree, name):
-            found[plain + wrapper] = Mutant(kind, f"+ {name}: {kind}", plain + wrapper)
+            found[plain + wrapper] = Mutant(kind, f"{name}: {kind}", plain + wrapper)
     return list(found.values())
 
 
@@ -326,6 +326,8 @@ def _wrappers(tree: ast.Module, name: str) -> Iterator[tuple[str, str]]:
 
 
 def _difference(before: str, after: str) -> str:
-    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=0)
-    kept = [f"{line[0]} {line[1:].strip()}" for line in lines if line[0] in "+-" and line[:3] not in ("+++", "---")]
-    return "\n".join(kept)
+    """"old line => new line", by which an author declares a mutant equivalent."""
+    lines = list(difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=0))[2:]
+    old = "; ".join(line[1:].strip() for line in lines if line.startswith("-"))
+    new = "; ".join(line[1:].strip() for line in lines if line.startswith("+"))
+    return f"{old} => {new}"
