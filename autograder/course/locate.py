@@ -17,7 +17,7 @@ def find_course(start: Path, *, submissions: Sequence[Path] = (), config: Path |
     """The course's grading.yml: ``config`` where given, else the first one found from ``start`` upwards.
 
     submissions: what is to be graded. A grading.yml in or below one of these folders is refused, and so is one that
-    was found, not named, in the folder of a submitted file. Raises ConfigError.
+    was found, not named, beside a submitted module or notebook (an archive may lie beside it). Raises ConfigError.
     """
     if config is not None:
         path = Path(config).absolute()
@@ -30,10 +30,15 @@ def find_course(start: Path, *, submissions: Sequence[Path] = (), config: Path |
     for folder in (start, *start.parents):
         path = folder / NAME
         if path.exists():
-            _refuse_among(path, [place if place.is_dir() else place.absolute().parent for place in submissions])
+            _refuse_among(path, [_students_folder(place) for place in submissions])
             _refuse_from_strangers(path)
             return path
     raise ConfigError(f"There is no {NAME} in {start} or above; name one with --config.")
+
+
+def _students_folder(submission: Path) -> Path:
+    alone = submission.suffix in (".py", ".ipynb") and not submission.is_dir()
+    return submission.absolute().parent if alone else submission
 
 
 def _refuse_among(path: Path, folders: Sequence[Path]) -> None:

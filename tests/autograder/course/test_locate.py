@@ -59,6 +59,10 @@ def test_one_handed_in_is_refused_when_named(course):
         find_course(course, submissions=[course / "class"], config=course / "class" / "bob" / "grading.yml")
 
 
+def test_beside_an_archive_it_is_the_graders(course):
+    assert find_course(course, submissions=[course / "class.zip"]) == course / "grading.yml"
+
+
 def test_relative_submissions(course, monkeypatch):
     monkeypatch.chdir(course / "class" / "bob")
     with pytest.raises(ConfigError, match="lies among the submissions"):
