@@ -1,0 +1,84 @@
+"""Which operators ran during a call. Self-reported from inside the student's process, so it can only deny."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+MAX_CALLS, MAX_KINDS = 100_000, 1000
+Evidence = tuple[list[tuple[str, list[list[int]]]], torch.Tensor]
+_NUMPY = "inv pinv solve lstsq det slogdet eig eigh eigvals eigvalsh svd qr cholesky matrix_rank tensorinv tensorsolve"
+_recorders: list[Recorder] = []
+
+
+class Recorder:
+    """Operators in the order in which they ran: a table of distinct (name, shapes) and the indices into it."""
+
+    def __init__(self) -> None:
+        self.table: dict[tuple[str, tuple[tuple[int, ...], ...]], int] = {}
+        self.order: list[int] = []
+
+    def record(self, name: str, arguments: Any) -> None:
+        """Note one operator and the shapes of its tensors or arrays."""
+        if len(self.order) >= MAX_CALLS:
+            return
+        kinds = (torch.Tensor, np.ndarray)
+        shapes = tuple(tuple(leaf.shape) for leaf in tree_leaves(arguments) if isinstance(leaf, kinds))
+        key = (name, shapes)
+        if key in self.table or len(self.table) < MAX_KINDS:
+            self.order.append(self.table.setdefault(key, len(self.table)))
+
+    def evidence(self) -> Evidence:
+        """As plain data: the distinct operators, and indices [calls]."""
+        table = [(name, [list(shape) for shape in shapes]) for name, shapes in self.table]
+        return table, torch.tensor(self.order, dtype=torch.int64)
+
+
+class _Mode(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.recorder = recorder
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        name = func._schema.name if hasattr(func, "_schema") else str(func)
+        self.recorder.record(name.removeprefix("aten::"), (args, kwargs))
+        return func(*args, **(kwargs or {}))
+
+
+@contextlib.contextmanager
+def recording() -> Iterator[Recorder]:
+    """Record torch's operators by ATen name ("mm") and numpy's linear algebra ("numpy.inv")."""
+    watch_numpy()
+    recorder = Recorder()
+    _recorders.append(recorder)
+    try:
+        with _Mode(recorder):
+            yield recorder
+    finally:
+        _recorders.remove(recorder)
+
+
+@functools.cache
+def watch_numpy() -> None:
+    """Wrap numpy.linalg once; the zygote does it before a student can take a function out of it."""
+    for name in _NUMPY.split():
+        setattr(np.linalg, name, _watched(f"numpy.{name}", getattr(np.linalg, name)))
+
+
+def _watched(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def watched(*arguments: Any, **options: Any) -> Any:
+        for recorder in _recorders:
+            recorder.record(name, (arguments, options))
+        return function(*arguments, **options)
+
+    return watched

@@ -1,0 +1,222 @@
+"""The loop that runs student code. Everything in this process is untrusted once the sources are loaded.
+
+Requests and replies are lists: [number, "load" | "call", parameters] is answered by [number, "ok" | "error" |
+"unsendable", value, output]. While a call runs, student code may call a function that stayed with the grader: the
+worker sends [number, "callback", [reference, arguments], ""] and waits for [number, "answer", {"value"}] or [number,
+"refuse", {"kind", "text"}]; the grader may first make further requests, which nest.
+"""
+
+from __future__ import annotations
+
+import io
+import linecache
+import random
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from autograder.sandbox.inside import observe, wire
+from autograder.sandbox.inside.channel import Channel
+from autograder.sandbox.inside.functions import FAMILIES, Described
+from autograder.sandbox.inside.inert import InertModules
+from autograder.sandbox.inside.modules import MemoryModules, run_statements
+
+MAX_FAILURES, MAX_NAMES, MAX_OUTPUT = 50, 4000, 4096
+_PLAIN = (
+    bool,
+    int,
+    float,
+    complex,
+    str,
+    bytes,
+    list,
+    tuple,
+    dict,
+    set,
+    frozenset,
+    torch.Tensor,
+    np.ndarray,
+    np.generic,
+)
+
+
+class Output(io.TextIOBase):
+    """What the student prints: the beginning, up to a bound."""
+
+    def __init__(self, limit: int = MAX_OUTPUT) -> None:
+        self._limit = self._left = limit
+        self._parts: list[str] = []
+
+    def writable(self) -> bool:
+        """As print asks."""
+        return True
+
+    def write(self, text: str) -> int:
+        """Keep what still fits."""
+        if self._left > 0:
+            self._parts.append(text[: self._left])
+            self._left -= len(text)
+        return len(text)
+
+    def take(self) -> str:
+        """What was printed since the last call of this."""
+        text, self._parts, self._left = "".join(self._parts), [], self._limit
+        return text
+
+
+class Stub:
+    """A function that stayed with the grader. Its values carry no gradient."""
+
+    def __init__(self, worker: Worker, reference: int) -> None:
+        self._worker, self._reference = worker, reference
+
+    def __call__(self, *arguments: Any) -> Any:
+        """ValueError or TypeError when the function cannot be evaluated there."""
+        return self._worker.ask(self._reference, arguments)
+
+
+class Worker:
+    """Serves one grader over one socket.
+
+    reply, callback: bytes of tensors in one reply, and in the arguments of one callback.
+    """
+
+    def __init__(self, fd: int, reply: int, callback: int) -> None:
+        self.channel = Channel(fd, wire.TO_WORKER)
+        self.decoder = wire.Decoder(wire.TO_WORKER, self._from_grader)
+        self.encoder = wire.Encoder(wire.Bounds(reply), self._to_grader)
+        self.questions = wire.Encoder(wire.Bounds(callback), self._to_grader)
+        self.objects: list[Any] = []
+        self.stubs: dict[int, Stub] = {}
+        self.files: dict[str, str] = {}
+        self.module: Any = None
+        self.number = 0
+        self.asking = threading.RLock()
+        self.output = Output()
+        sys.stdout = sys.stderr = self.output
+
+    def serve(self) -> None:
+        """Until the grader hangs up."""
+        while True:
+            try:
+                frame = self.channel.receive()
+            except EOFError:
+                return
+            self._answer(*self.decoder.decode(*frame))
+
+    def ask(self, reference: int, arguments: tuple[Any, ...]) -> Any:
+        """Call a function of the grader; serve what the grader asks meanwhile."""
+        try:
+            question = self.questions.encode([self.number, "callback", [reference, list(arguments)], ""])
+        except wire.UnsendableError as error:
+            raise TypeError(f"this function cannot be called with {error}") from None
+        with self.asking:
+            self.channel.send(question)
+            while True:
+                number, operation, parameters = self.decoder.decode(*self.channel.receive())
+                if operation == "answer":
+                    return parameters["value"]
+                if operation == "refuse":
+                    raise (TypeError if parameters["kind"] == "TypeError" else ValueError)(parameters["text"])
+                self._answer(number, operation, parameters)
+
+    def _answer(self, number: int, operation: str, parameters: dict[str, Any]) -> None:
+        """Do one request and send its reply."""
+        outer, self.number = self.number, number
+        try:
+            value = self._load(**parameters) if operation == "load" else self._call(**parameters)
+            frame = self.encoder.encode([number, "ok", value, self.output.take()])
+        except wire.UnsendableError as error:
+            frame = self.encoder.encode([number, "unsendable", str(error)[:500], self.output.take()])
+        except BaseException as error:
+            frame = self.encoder.encode([number, "error", self._describe(error), self.output.take()])
+        self.number = outer
+        self.channel.send(frame)
+
+    def _load(self, files: dict[str, str], main: str) -> dict[str, Any]:
+        """Run the main file. -> names of the callables it defines; failures as (file, line, kinds, text)."""
+        failures: list[Any] = []
+
+        def fail(error: BaseException, line: int) -> None:
+            if len(failures) < MAX_FAILURES:
+                kinds, text, trace = self._describe(error)
+                file, at, _ = trace or (main, line, "")
+                failures.append((file, at or line, kinds, text))
+
+        self.files = files
+        sys.meta_path.insert(0, InertModules())
+        sys.meta_path.insert(0, MemoryModules(files, main))
+        name = main.rpartition("/")[2].removesuffix(".py")
+        self.module = run_statements(files[main], main, fail, name if name.isidentifier() else "submission")
+        names = [name for name, value in vars(self.module).items() if callable(value) and not name.startswith("_")]
+        return {"names": names[-MAX_NAMES:], "failures": failures}
+
+    def _call(self, function: Any, arguments: list[Any], seed: int | None, want: str) -> Any:
+        """function: the name of a module's member, or what a handle stands for, or (that, the name of its method)."""
+        if isinstance(function, str):
+            name, function = function, getattr(self.module, function, None)
+            if function is None:
+                raise NameError(f"the submission defines no {name}")
+        elif isinstance(function, tuple):
+            function = getattr(*function)
+        if seed is not None:
+            torch.default_generator.manual_seed(seed)
+            random.seed(seed)
+            np.random.seed(seed % 2**32)
+        if want == "operators":
+            return self._operators(function, arguments)
+        value = function(*arguments)
+        return tuple(arguments) if want == "arguments" else value
+
+    def _operators(self, function: Callable[..., Any], arguments: list[Any]) -> observe.Evidence | None:
+        """None where the call fails while it is watched: no evidence."""
+        try:
+            with observe.recording() as recorder:
+                function(*arguments)
+        except Exception:
+            return None
+        return recorder.evidence()
+
+    def _from_grader(self, node: list[Any], recurse: wire.Recurse) -> Any:
+        """Callables as they arrive: a family's member, a stub, or what a handle stands for."""
+        if node[0] == wire.DESCRIBED:
+            return FAMILIES[node[1]](**recurse(node[2]))
+        if node[0] == wire.REFERENCE:
+            return self.stubs.setdefault(node[1], Stub(self, node[1]))
+        if node[0] == wire.HANDLE:
+            return self.objects[node[1]]
+        raise wire.WireError("unknown tag")
+
+    def _to_grader(self, value: Any, recurse: wire.Recurse) -> list[Any]:
+        """Callables, and objects of the student's own classes, stay here; the grader gets a handle."""
+        if isinstance(value, Stub):
+            return [wire.REFERENCE, value._reference]
+        own = type(value).__module__ in sys.modules and self._is_own(sys.modules[type(value).__module__])
+        if isinstance(value, _PLAIN) or not (callable(value) or own or isinstance(value, Described)):
+            raise wire.UnsendableError(f"a value of type {wire.type_name(value)}")
+        self.objects.append(value)
+        return [wire.HANDLE, len(self.objects) - 1, wire.type_name(value)]
+
+    def _is_own(self, module: Any) -> bool:
+        return getattr(module, "__file__", None) in self.files
+
+    def _describe(self, error: BaseException) -> tuple[list[str], str, tuple[str, int, str] | None]:
+        """Class names, text, and the innermost frame in the student's files; an exception may itself misbehave."""
+        kinds = [kind.__name__[:80] for kind in type(error).__mro__[:8]]
+        try:
+            text = str(error)[:1000]
+        except BaseException:
+            text = ""
+        trace, frame = None, error.__traceback__
+        while frame is not None:
+            file = frame.tb_frame.f_code.co_filename
+            if file in self.files:
+                trace = file, frame.tb_lineno, linecache.getline(file, frame.tb_lineno).strip()[:200]
+            frame = frame.tb_next
+        if isinstance(error, SyntaxError) and error.filename in self.files:
+            trace = str(error.filename), error.lineno or 0, (error.text or "").strip()[:200]
+        return kinds, text, trace

@@ -1,0 +1,170 @@
+"""Imports torch once, then forks one confined worker per request. Holds no secret, runs no student code.
+
+Control messages (SOCK_SEQPACKET, JSON, file descriptors beside them). On the socket given at the start:
+``{"op": "connect"}`` + a socket: a further client, no answer. On a client's socket:
+``{"op": "spawn", ...limits}`` + a worker's socket -> ``{"pid"}`` + a pidfd; ``{"op": "end", "pid"}`` kills and reaps a
+worker -> ``{"status", "cpu"}``: exit status (negative: signal) and seconds of processor time. When a client's socket
+closes, its workers are killed; when the first socket closes, everything ends.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+from typing import Any
+
+from autograder.sandbox.inside import confine
+
+WORKER_FD = 3
+GREETING_BYTES = 200  # the first thing a worker writes, before it reads anything
+CONFINED = b"confined"
+_COMMON = (
+    "abc argparse bisect cmath collections contextlib copy csv dataclasses datetime decimal enum fractions functools "
+    "glob heapq inspect io itertools json logging math numbers operator os pathlib pickle pprint random re statistics "
+    "string sys tempfile textwrap time timeit traceback types typing uuid warnings "
+    "concurrent.futures torch.nn.functional torch.utils.data torch.distributions torch.func torch.optim torch.linalg"
+)
+
+
+def main(control_fd: int, options: dict[str, Any]) -> None:
+    """Get ready, announce it, serve."""
+    parent = os.getppid()
+    confine.die_with_parent(parent)
+    if options["drop"] == "first":  # so that a torch that nobody can read fails here and not in a worker
+        confine.give_up_root()
+    warm()
+    confinement = confine.Confinement(options["readable"], bytes.fromhex(options["bpf"]))
+    if options["drop"] == "last":  # an interpreter below a private home can be read until here
+        confine.give_up_root()
+    confine.die_with_parent(parent)  # forgotten by the kernel when the uid changed
+    gc.collect()
+    gc.disable()
+    gc.freeze()
+    control = socket.socket(fileno=control_fd)
+    me = os.pidfd_open(os.getpid())
+    socket.send_fds(control, [b"ready"], [me])
+    os.close(me)
+    Zygote(control, confinement).serve()
+
+
+def warm() -> None:
+    """Do once what is slow the first time: imports, an optimizer's step, autograd, linear algebra, the codec."""
+    import torch
+
+    torch.set_num_threads(1)  # before any operation: libgomp's threads do not survive a fork
+    from autograder.sandbox.inside import channel, observe, wire, worker  # noqa: F401
+
+    for name in _COMMON.split():
+        importlib.import_module(name)
+    model = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.BatchNorm1d(3))
+    optimizer = torch.optim.Adam(model.parameters())
+    model(torch.ones(2, 3)).sum().backward()
+    optimizer.step()
+    rows = torch.eye(3, dtype=torch.float64)
+    torch.func.vmap(torch.func.grad(lambda row: torch.linalg.solve(rows + 1, row).sum()))(rows)
+    with observe.recording():
+        torch.linalg.inv(rows + torch.ones(3, 3, dtype=torch.float64).triu())
+    frame = wire.Encoder(wire.TO_WORKER).encode([rows, (1.0, "a", [None])])
+    wire.Decoder(wire.TO_WORKER).decode(*frame)
+    try:
+        torch.ones(2) @ torch.ones(3)
+    except RuntimeError as error:
+        str(error)
+
+
+class Zygote:
+    """Serves the clients until the first socket closes."""
+
+    def __init__(self, control: socket.socket, confinement: confine.Confinement) -> None:
+        self.control, self.confinement = control, confinement
+        self.clients: dict[int, tuple[socket.socket, set[int]]] = {}
+        self.poll = select.poll()
+        self.poll.register(control.fileno(), select.POLLIN)
+        self.pid = os.getpid()
+
+    def serve(self) -> None:
+        """One message at a time."""
+        while True:
+            for fd, _ in self.poll.poll():
+                if fd == self.control.fileno():
+                    message, fds, _, _ = socket.recv_fds(self.control, 100, 1)
+                    if not message:
+                        return
+                    self._connect(socket.socket(fileno=fds[0]))
+                else:
+                    self._serve_client(*self.clients[fd])
+
+    def _connect(self, client: socket.socket) -> None:
+        self.clients[client.fileno()] = client, set()
+        self.poll.register(client.fileno(), select.POLLIN)
+
+    def _serve_client(self, client: socket.socket, workers: set[int]) -> None:
+        try:
+            message, fds, _, _ = socket.recv_fds(client, 4096, 1)
+            if message:
+                request = json.loads(message)
+                if request["op"] == "spawn":
+                    self._spawn(client, workers, request, fds[0])
+                else:
+                    client.send(json.dumps(self._end(workers, request["pid"])).encode())
+                return
+        except ConnectionError:
+            pass
+        for pid in tuple(workers):  # the client is gone
+            self._end(workers, pid)
+        self.poll.unregister(client.fileno())
+        del self.clients[client.fileno()]
+        client.close()
+
+    def _end(self, workers: set[int], pid: int) -> dict[str, float]:
+        os.kill(pid, signal.SIGKILL)  # not yet reaped, so the number is still this worker's
+        _, status, usage = os.wait4(pid, 0)
+        workers.discard(pid)
+        return {"status": os.waitstatus_to_exitcode(status), "cpu": usage.ru_utime + usage.ru_stime}
+
+    def _spawn(self, client: socket.socket, workers: set[int], request: dict[str, Any], fd: int) -> None:
+        pid = os.fork()
+        if pid == 0:
+            self._become_worker(fd, request)
+        os.close(fd)
+        workers.add(pid)
+        pidfd = os.pidfd_open(pid)
+        socket.send_fds(client, [json.dumps({"pid": pid}).encode()], [pidfd])
+        os.close(pidfd)
+
+    def _become_worker(self, fd: int, request: dict[str, Any]) -> None:
+        """Keep the one socket, confine, serve, exit; nothing of the zygote's loop may run here."""
+        status = 70
+        try:
+            try:
+                self._confine(fd, request)
+            except Exception as error:  # a fault, and the grader wants to know why
+                os.write(fd, f"{type(error).__name__}: {error}".encode()[:GREETING_BYTES].ljust(GREETING_BYTES))
+                return
+            os.write(WORKER_FD, CONFINED.ljust(GREETING_BYTES))
+            from autograder.sandbox.inside.worker import Worker
+
+            Worker(WORKER_FD, request["reply"], request["callback"]).serve()
+            status = 0
+        finally:
+            os._exit(status)
+
+    def _confine(self, fd: int, request: dict[str, Any]) -> None:
+        """Afterwards the worker's socket is the only open file, as WORKER_FD."""
+        confine.die_with_parent(self.pid)
+        null = os.open("/dev/null", os.O_RDWR)
+        for standard in (0, 1, 2):
+            os.dup2(null, standard)
+        self.confinement.restrict_files()
+        os.dup2(fd, WORKER_FD)  # only now: the rules of restrict_files are a file descriptor, too
+        os.closerange(WORKER_FD + 1, 1 << 20)
+        os.environ.clear()
+        sys.argv[:] = [""]
+        gc.enable()
+        self.confinement.restrict_process(request["address_space"], request["cpu"], request["processes"])

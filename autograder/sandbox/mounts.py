@@ -1,0 +1,116 @@
+"""What a sandbox can see: the interpreter, torch and what it requires, the files of ``inside``, and nothing else."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+INSIDE = Path(__file__).resolve().parent / "inside"
+DISTRIBUTIONS = ("torch", "numpy", "msgspec", "landlockpy")
+SYSTEM = ("/usr/lib", "/usr/lib64", "/usr/share/zoneinfo", "/lib", "/lib64", "/etc/ld.so.cache")
+PROCESSOR = ("/proc/cpuinfo", "/sys/devices/system/cpu")
+"""Without these torch picks its slow kernels, whose results differ in the last digits."""
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "2",
+    "TORCH_COMPILE_DISABLE": "1",
+    "TORCHINDUCTOR_CACHE_DIR": "/sandbox",
+    "PATH": "/usr/bin",
+    "HOME": "/",
+    "LANG": "C.UTF-8",
+    "LD_LIBRARY_PATH": str(Path(sys.base_prefix).resolve() / "lib"),
+}
+_PACKAGES, _PROJECT = Path("/packages"), Path("/project/inside")
+
+
+@functools.cache
+def packages() -> tuple[Path, ...]:
+    """Top-level files and folders of the distributions and of all they require, as absolute paths."""
+    todo, seen = list(DISTRIBUTIONS), set()
+    found: set[Path] = set()
+    while todo:
+        name = re.sub(r"[-_.]+", "-", todo.pop()).lower()
+        if name in seen:
+            continue
+        seen.add(name)
+        try:
+            distribution = importlib.metadata.distribution(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        plain = (requirement for requirement in distribution.requires or () if "extra ==" not in requirement)
+        todo += [re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0] for requirement in plain]
+        root = Path(str(distribution.locate_file(""))).resolve()
+        tops = {file.parts[0] for file in distribution.files or ()} - {"..", "__pycache__"}
+        found |= {root / top for top in tops if (root / top).exists()}
+    return tuple(sorted(found))
+
+
+def plain_command() -> tuple[list[str], list[str]]:
+    """Without bubblewrap: (command line up to the zygote's arguments, paths that Landlock leaves readable)."""
+    readable = [*SYSTEM, *PROCESSOR, sysconfig.get_path("stdlib"), str(INSIDE), "/dev/null", "/dev/urandom"]
+    return [sys.executable, "-I", "-S", str(INSIDE / "__main__.py")], readable + [str(path) for path in packages()]
+
+
+def package_folders(bubblewrap: bool) -> list[str]:
+    """What the zygote appends to sys.path."""
+    return [str(_PACKAGES)] if bubblewrap else sorted({str(path.parent) for path in packages()})
+
+
+@functools.cache
+def _bubblewrap() -> tuple[str, bool]:
+    """Its path, and whether it can forbid further user namespaces."""
+    path = shutil.which("bwrap")
+    if path is None:
+        raise FileNotFoundError("bubblewrap (bwrap) is not installed")
+    usage = subprocess.run([path, "--help"], capture_output=True, text=True, check=False)
+    return path, "--disable-userns" in usage.stdout + usage.stderr
+
+
+def bubblewrap_command() -> tuple[list[str], list[str]]:
+    """With it: (command line up to the zygote's arguments, paths that Landlock leaves readable).
+
+    Raises FileNotFoundError where it is not installed.
+    """
+    bwrap, can_disable_userns = _bubblewrap()
+    standard = Path(sysconfig.get_path("stdlib")).resolve()
+    python = Path(sys.executable).resolve()
+    command = [bwrap, "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
+    command += ["--hostname", "sandbox", "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL"]
+    if os.geteuid() == 0:
+        # Root mounts, so that an interpreter below a private home can be seen; then the zygote becomes nobody for good.
+        command += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    else:
+        command += ["--unshare-user", "--uid", "65534", "--gid", "65534"] + ["--disable-userns"] * can_disable_userns
+    for name, value in ENVIRONMENT.items():
+        command += ["--setenv", name, value]
+    # Mounted by root, parents that bubblewrap makes on its own come out 0700, and nobody could not enter them.
+    places = [python, standard, *map(Path, (*SYSTEM, *PROCESSOR)), _PACKAGES / "x", _PROJECT, Path("/dev/null")]
+    parents = {parent for place in places for parent in place.parents} - {Path("/"), *map(Path, SYSTEM)}
+    for parent in sorted(parents, key=lambda parent: len(parent.parts)):
+        command += ["--perms", "0755", "--dir", str(parent)]
+    for path in SYSTEM:
+        link = Path(path).readlink() if Path(path).is_symlink() else None
+        command += ["--symlink", str(link), path] if link else ["--ro-bind-try", path, path]
+    for part in (python, standard, *Path(sys.base_prefix, "lib").resolve().glob("libpython3*.so*")):
+        command += ["--ro-bind", str(part), str(part)]
+    if (standard / "site-packages").is_dir():  # the base installation's packages are nobody's business
+        command += ["--tmpfs", str(standard / "site-packages"), "--remount-ro", str(standard / "site-packages")]
+    for package in packages():
+        command += ["--ro-bind", str(package), str(_PACKAGES / package.name)]
+    command += ["--ro-bind", str(INSIDE), str(_PROJECT)]
+    for path in ("/dev/null", "/dev/urandom"):
+        command += ["--dev-bind", path, path]
+    for path in PROCESSOR:
+        command += ["--ro-bind-try", path, path]
+    command += ["--perms", "0755", "--dir", "/sandbox", "--chdir", "/sandbox", "--remount-ro", "/"]
+    command += [str(python), "-I", "-S", str(_PROJECT / "__main__.py")]
+    readable = [*SYSTEM, *PROCESSOR, str(standard), str(_PACKAGES), str(_PROJECT), "/dev/null", "/dev/urandom"]
+    return command, readable

@@ -1,0 +1,154 @@
+"""A submission in the sandbox: started on demand, replaced after it ended, called by name."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import torch
+
+from autograder.sandbox.conversation import Conversation
+from autograder.sandbox.inside import wire
+from autograder.sandbox.limits import Limits
+from autograder.sandbox.zygote import Client
+from autograder.testing.outcomes import Call, Died, Interrupted
+
+Want = Literal["value", "arguments", "operators"]
+Operators = list[tuple[str, tuple[tuple[int, ...], ...]]]
+
+
+@dataclasses.dataclass(frozen=True)
+class LoadFailure:
+    """A statement of the submission that raised, or (kinds: SyntaxError, ...) a file that does not parse.
+
+    file, line: in the student's own sources.  kinds: the exception's classes, most special first.  Untrusted text.
+    """
+
+    file: str
+    line: int
+    kinds: tuple[str, ...]
+    text: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Loaded:
+    """What running the sources gave. names: the callables that the main file defines or imports."""
+
+    names: frozenset[str]
+    failures: tuple[LoadFailure, ...]
+
+
+class Worker:
+    """One submission (sources by posix name, the name of the main one), one process at a time, one call at a time.
+
+    When loading times out, dies or runs out of memory, it does so again at once for every later call: a fresh Worker
+    tries anew.
+    """
+
+    def __init__(self, client: Client, sources: Mapping[str, str], main: str, limits: Limits | None = None) -> None:
+        self.client, self.sources, self.main = client, dict(sources), main
+        self.limits = limits or Limits()
+        self.starts = 0
+        self._conversation: Conversation | None = None
+        self._loaded: Loaded | None = None
+        self._load_end: Interrupted | None = None
+
+    @property
+    def output(self) -> str:
+        """What the last call printed, cut after 4096 characters. Untrusted text."""
+        return "" if self._conversation is None else self._conversation.output
+
+    def load(self) -> Loaded:
+        """Start if need be. Raises an Interrupted or Fault."""
+        self._running()
+        assert self._loaded is not None
+        return self._loaded
+
+    def call(self, function: str, arguments: Sequence[Any], seed: int, want: Want = "value") -> Any:
+        """Call a function of the main file with torch, numpy and random seeded from ``seed``.
+
+        want: "value"; "arguments" for the tuple of arguments as they are afterwards; "operators" for the operators that
+        ran, in order: empty where there is no evidence. The latter two are self-reported.
+        Raises StudentError, UnsendableError, an Interrupted, or Fault.
+        """
+        conversation = self._running()
+        parameters = {"function": function, "arguments": list(arguments), "seed": seed, "want": want}
+        call = Call(function, tuple(arguments))
+        value = conversation.request("call", parameters, self.limits.call, call)
+        if want == "value":
+            return value
+        try:
+            return _read_operators(value) if want == "operators" else _read_arguments(value, len(arguments))
+        except wire.WireError as error:
+            conversation.close()
+            raise Died(f"the grader's channel was written to ({error})", call) from None
+
+    def stop(self) -> None:
+        """End the process, if there is one; the next call starts another."""
+        if self._conversation is not None:
+            self._conversation.close()
+
+    def _running(self) -> Conversation:
+        if self._conversation is not None and self._conversation.open:
+            return self._conversation
+        if self._load_end is not None:
+            raise type(self._load_end)(self._load_end.message)
+        self.starts += 1
+        self._conversation = conversation = Conversation(self.client, self.limits)
+        try:
+            reply = conversation.request("load", {"files": self.sources, "main": self.main}, self.limits.load)
+            self._loaded = _read_loaded(reply)
+        except wire.WireError:
+            conversation.close()
+            self._load_end = Died("loading the submission: the grader's channel was written to")
+            raise self._load_end from None
+        except Interrupted as end:
+            self._load_end = type(end)(f"loading the submission: {end.message}")
+            raise self._load_end from None
+        return conversation
+
+
+def _read_loaded(reply: Any) -> Loaded:
+    if type(reply) is not dict or reply.keys() != {"names", "failures"}:
+        raise wire.WireError("malformed report")
+    names, failures = reply["names"], reply["failures"]
+    if type(names) is not list or any(type(name) is not str for name in names) or type(failures) is not list:
+        raise wire.WireError("malformed report")
+    return Loaded(frozenset(names), tuple(map(_read_failure, failures)))
+
+
+def _read_failure(failure: Any) -> LoadFailure:
+    if type(failure) is not tuple or [type(part) for part in failure] != [str, int, list, str]:
+        raise wire.WireError("malformed failure")
+    file, line, kinds, text = failure
+    if any(type(kind) is not str for kind in kinds):
+        raise wire.WireError("malformed failure")
+    return LoadFailure(file, line, tuple(kinds), text)
+
+
+def _read_arguments(value: Any, count: int) -> tuple[Any, ...]:
+    if type(value) is not tuple or len(value) != count:
+        raise wire.WireError("malformed arguments")
+    return value
+
+
+def _read_operators(value: Any) -> Operators:
+    if value is None:
+        return []
+    if type(value) is not tuple or len(value) != 2 or type(value[0]) is not list or type(value[1]) is not torch.Tensor:
+        raise wire.WireError("malformed operators")
+    table, order = [_read_operator(row) for row in value[0]], value[1]
+    if order.dtype != torch.int64 or order.dim() != 1:
+        raise wire.WireError("malformed operators")
+    if order.numel() and not (order.min() >= 0 and order.max() < len(table)):
+        raise wire.WireError("malformed operators")
+    return [table[index] for index in order.tolist()]
+
+
+def _read_operator(row: Any) -> tuple[str, tuple[tuple[int, ...], ...]]:
+    if type(row) is not tuple or [type(part) for part in row] != [str, list]:
+        raise wire.WireError("malformed operator")
+    if any(type(shape) is not list or any(type(size) is not int for size in shape) for shape in row[1]):
+        raise wire.WireError("malformed operator")
+    return row[0], tuple(tuple(shape) for shape in row[1])
