@@ -84,7 +84,7 @@ def test_what_is_too_ill_conditioned_is_rejected_not_counted(condition):
 
 def test_each_dtype_has_its_own_tolerance():
     off = 1 + 1e-6
-    a.assert_close(I2.float() * off, I2.float())
+    a.assert_close(I2.float() * (1 + 1e-4), I2.float())
     assert "instead of 1" in words(lambda: a.assert_close(I2 * off, I2))
     assert "float32 instead of float64" in words(lambda: a.assert_close(I2.float(), I2))
     a.assert_close(off, 1.0, dtype=torch.float32)
@@ -157,7 +157,7 @@ def test_inequalities_allow_for_rounding_only():
     assert words(lambda: a.assert_less(I2, I2[0])) == "returns shape (2, 2) where (2,) belongs"
     assert words(lambda: a.assert_less(1j * I2, 1.0)) == "returns a complex number instead of a real one"
     with pytest.raises(WrongAnswer):
-        a.assert_less(-1e30, -1e40)  # a huge value buys no room
+        a.assert_less(torch.tensor([-1e40, 0.1]), torch.zeros(2))  # a huge value buys no room
     a.assert_less(1e-10, 0.0, scale=1.0)
     with pytest.raises(UnsatisfiedAssumption):
         a.assert_less(1.0, 0.5, condition=1e13)
