@@ -73,7 +73,7 @@ def usable_level(unsafe: bool) -> Level:
     """The strongest level of this machine; ends the command where it is too weak for other people's code."""
     from autograder.sandbox.levels import probe
 
-    level = probe()
+    level = probe().level
     if not level.confines and not unsafe:
         stop(
             f"this machine offers only the sandbox level '{level.value}', too little for other people's code. "

@@ -26,11 +26,12 @@ def command(config: Path | None, counterexample: str, submission: Path | None) -
     course = open_course(config, [submission] if submission else ())
     from autograder.cli.grade import usable_level
     from autograder.feedback.values import readable
+    from autograder.grading.child import worker_limits
+    from autograder.grading.exact import unpack
     from autograder.grading.intake import IntakeError, find_submissions
     from autograder.grading.session import bank_of
     from autograder.grading.store import StoreError, VerdictStore, store_path
     from autograder.grading.submission import Sources
-    from autograder.sandbox.inside import wire
     from autograder.sandbox.zygote import Zygote
     from autograder.testing.compare import compare
     from autograder.testing.outcomes import Interrupted, StudentError
@@ -50,14 +51,16 @@ def command(config: Path | None, counterexample: str, submission: Path | None) -
         stop(f"the bank no longer has the exercise {stored.exercise}.")
     entry = bank[stored.exercise]
     function = entry.record.function(stored.function)
-    arguments = tuple(wire.loads_whole(stored.arguments))
+    arguments = unpack(stored.arguments)
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"{stored.exercise}, property {stored.property}: {stored.function}", markup=False)
     for name, value in zip(function.parsed.parameters, arguments, strict=False):
         console.print(f"  {name} = {readable(value)}", markup=False)
     reference = (entry.references or {}).get(stored.function)
     with Zygote(usable_level(unsafe=False)) as zygote:
-        student = Sandboxed(zygote.connect(), sources, course.limits, seed=0)
+        student = Sandboxed(
+            zygote.connect(), sources.files, sources.main, limits=worker_limits(course.limits)
+        )
         try:
             got = student.call(stored.function, arguments)
         except (StudentError, Interrupted) as error:

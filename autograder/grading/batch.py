@@ -60,7 +60,9 @@ class Batch:
         self._unconfirmed: list[Task] = []
         self.store_problem = ""
 
-    def grade(self, tasks: Sequence[Task], progress: Progress = lambda submission, done: None) -> list[SubmissionResult]:
+    def grade(
+        self, tasks: Sequence[Task], progress: Progress = lambda submission, done: None
+    ) -> list[SubmissionResult]:
         """Every task's result, in order. ``progress`` is told how many exercises of a submission were finished."""
         for task in tasks:
             self._recall(task)
@@ -76,11 +78,20 @@ class Batch:
             if task.submission.sources is None:
                 task.results[name] = missing_result(self.bank[name], "Nothing that could be read was handed in.")
                 continue
-            known = self.store.get(self.key_of(task.submission, name)) if self.store else None
+            known = self._known(task.submission, name)
             if known is not None:
                 task.results[name] = known
             else:
                 task.todo.append(name)
+
+    def _known(self, submission: Submission, name: str) -> ExerciseResult | None:
+        if self.store is None:
+            return None
+        try:
+            return self.store.get(self.key_of(submission, name))
+        except StoreError as error:
+            self.store, self.store_problem = None, str(error)
+            return None
 
     def _timeouts(self, tasks: Sequence[Task]) -> Iterator[Task]:
         """Exercises whose timeout has not been confirmed, to be run alone."""

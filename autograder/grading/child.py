@@ -19,6 +19,7 @@ import msgspec
 from autograder.course.config import Limits
 from autograder.grading.exercise import Graded, fault_result, grade_exercise
 from autograder.grading.submission import Sources
+from autograder.sandbox import limits as sandbox
 from autograder.sandbox.zygote import Client
 from autograder.testing.bank import Entry
 from autograder.testing.sandboxed import Sandboxed
@@ -109,7 +110,7 @@ def grade_entries(sources: Sources, entries: Sequence[Entry], client: Client, se
     end = time.monotonic() + settings.limits.submission
     for entry in entries:
         deadline = min(end, time.monotonic() + settings.limits.exercise)
-        student = Sandboxed(client, sources, settings.limits, seed=settings.seed)
+        student = Sandboxed(client, sources.files, sources.main, seed=settings.seed, limits=worker_limits(settings.limits))
         try:
             options = Options(settings.seed, settings.limits.examples, deadline, settings.shrink)
             yield grade_exercise(entry, student, sources, options)
@@ -117,6 +118,13 @@ def grade_entries(sources: Sources, entries: Sequence[Entry], client: Client, se
             yield Graded(fault_result(entry, f"{type(error).__name__}: {error}"))
         finally:
             student.close()
+
+
+def worker_limits(limits: Limits) -> sandbox.Limits:
+    """The part of the course's limits that binds one worker."""
+    return sandbox.Limits(
+        memory=limits.memory_mb << 20, call=limits.call, load=2 * limits.call, reply=limits.reply_mb << 20
+    )
 
 
 def _write_all(fd: int, data: bytes) -> None:

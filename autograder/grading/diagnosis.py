@@ -24,7 +24,9 @@ def diagnose(entry: Entry, student: Student, counterexamples: Sequence[Call]) ->
         if not suspects:
             continue
         try:
-            answered = [(arguments, _answer(student, function, arguments)) for arguments in _probes(function, counterexamples)]
+            answered = [
+                (arguments, _answer(student, function, arguments)) for arguments in _probes(function, counterexamples)
+            ]
         except Interrupted:
             return None
         for known in suspects:

@@ -77,10 +77,10 @@ def _unusable(entry: Entry, student: Sandboxed, sources: Sources) -> tuple[Verdi
         return Verdict.ERROR, f"Could not be loaded: {interrupted.message}."
     if not missing:
         return None
-    failures = student.load_failures
+    failures = student.failures
     if failures:
         first = failures[0]
-        place = sources.locate(first.trace.file, first.trace.line)
+        place = sources.locate(first.file, first.line)
         name = known_kind(first.kinds)
         return Verdict.ERROR, f"{missing[0]} could not be defined: {name}: {first.text} ({place})."
     return Verdict.MISSING, f"There is no function named {' and no function named '.join(missing)}."

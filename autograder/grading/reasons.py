@@ -10,15 +10,17 @@ from collections.abc import Sequence
 
 from autograder.feedback.plots import plot_data
 from autograder.feedback.values import readable
+from autograder.grading.exact import pack
 from autograder.grading.keys import counterexample_id
 from autograder.grading.store import StoredCounterexample
 from autograder.grading.submission import Sources
 from autograder.grading.verdict import Counterexample, PropertyResult, Verdict
-from autograder.sandbox.inside import wire
+from autograder.sandbox.inside.wire import UnsendableError
 from autograder.testing.assertions import known_kind
 from autograder.testing.outcomes import Call, StudentError
 from autograder.testing.record import Exercise
 from autograder.testing.runner import Kind, Outcome
+
 
 def own_line(outcome: Outcome, sources: Sources) -> str:
     """The student's line that raised: "cell 3, line 2: return A @ B", or ""."""
@@ -70,8 +72,8 @@ def counterexample_of(
 
 def _stored(exercise: Exercise, outcome: Outcome, call: Call, sources: Sources) -> StoredCounterexample | None:
     try:
-        arguments = bytes(wire.dumps(list(call.arguments)))
-    except wire.Unsendable:
+        arguments = pack(call.arguments)
+    except UnsendableError:
         return None
     text, declared = sources.encode(), outcome.property
     name = counterexample_id(exercise.name, call.function, declared.name, arguments, text)

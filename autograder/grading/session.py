@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from autograder import __version__
-from autograder.course.config import Course, Limits
+from autograder.course.config import Course
 from autograder.grading.batch import KeyOf
 from autograder.grading.child import Settings
 from autograder.grading.intake import find_submissions
@@ -70,11 +70,11 @@ def student_of_file(path: Path) -> Student:
     submission = find_submissions([path])[0]
     if submission.sources is None:
         raise ValueError(f"{path}: {' '.join(submission.notes) or 'nothing that could be read'}")
-    zygote = Zygote(probe())
+    zygote = Zygote(probe().level)
 
     class OneFile(Sandboxed):
         def close(self) -> None:
             super().close()
             zygote.close()
 
-    return OneFile(zygote.connect(), submission.sources, Limits(), seed=0)
+    return OneFile(zygote.connect(), submission.sources.files, submission.sources.main)

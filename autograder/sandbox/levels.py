@@ -32,6 +32,11 @@ class Level(enum.StrEnum):
         return self in (Level.FULL, Level.LANDLOCK)
 
     @property
+    def confines(self) -> bool:
+        """Whether other people's code may run here: seccomp and one of the other two."""
+        return self is not Level.PLAIN
+
+    @property
     def seccomp(self) -> bool:
         """A list of allowed system calls."""
         return self is not Level.PLAIN

@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 import torch
 
-from autograder.sandbox.inside import wire
+from autograder.grading.exact import pack
+from autograder.sandbox.inside.wire import UnsendableError
 from autograder.testing.bank import Entry
 from autograder.testing.compare import compare
 from autograder.testing.inprocess import InProcess
@@ -55,8 +56,8 @@ class Draws:
         """Record one input."""
         self.inputs += 1
         try:
-            self.distinct.add(bytes(wire.dumps(list(arguments))))
-        except wire.Unsendable:
+            self.distinct.add(pack(arguments))
+        except UnsendableError:
             self.distinct.add(msgspec.msgpack.encode(self.inputs))
         for leaf in leaves(arguments):
             if not isinstance(leaf, torch.Tensor):
