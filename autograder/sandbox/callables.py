@@ -35,7 +35,7 @@ class Reference:
     def __call__(self, *arguments: Any) -> Any:
         """Count, store, evaluate."""
         self.calls += 1
-        self._stored += sum(a.numel() * a.element_size() for a in arguments if isinstance(a, torch.Tensor))
+        self._stored += _bytes(arguments)
         if len(self.points) < MAX_POINTS and self._stored <= MAX_POINT_BYTES:
             self.points.append(tuple(a.detach().clone() if isinstance(a, torch.Tensor) else a for a in arguments))
         return self.function(*arguments)
@@ -44,6 +44,17 @@ class Reference:
         """Remember why it could not be evaluated; the student only learns that it could not."""
         if len(self.refusals) < MAX_REFUSALS:
             self.refusals.append(f"{type(error).__name__}: {error}"[:300])
+
+
+def _bytes(value: Any) -> int:
+    """Roughly what a value of the codec occupies."""
+    if isinstance(value, torch.Tensor):
+        return 100 + value.numel() * value.element_size()
+    if isinstance(value, dict):
+        return 100 + sum(map(_bytes, value.values()))
+    if isinstance(value, list | tuple):
+        return 100 + sum(map(_bytes, value))
+    return 100 + (len(value) if isinstance(value, str | bytes) else 0)
 
 
 class Handle:

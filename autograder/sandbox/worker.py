@@ -60,8 +60,9 @@ class Worker:
         return "" if self._conversation is None else self._conversation.output
 
     def load(self) -> Loaded:
-        """Start if need be. Raises an Interrupted or Fault."""
-        self._running()
+        """What loading gave; start if that is not known yet. Raises an Interrupted or Fault."""
+        if self._loaded is None:
+            self._running()
         assert self._loaded is not None
         return self._loaded
 

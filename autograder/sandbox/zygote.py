@@ -127,7 +127,10 @@ class Zygote:
         self._start()
 
     def close(self) -> None:
-        """End it and all its workers. Twice is fine; only in the process that started it."""
+        """End it and all its workers. Twice is fine; a forked child's copy only lets go of it."""
+        if os.getpid() != self._owner:
+            self._control.close()
+            return
         with contextlib.suppress(ProcessLookupError, OSError):
             signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
         self._control.close()
@@ -138,6 +141,7 @@ class Zygote:
             self._pidfd = -1
 
     def _start(self) -> None:
+        self._owner = os.getpid()
         control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         command, readable = mounts.bubblewrap_command() if self.level.bubblewrap else mounts.plain_command()
         root = os.geteuid() == 0

@@ -13,7 +13,7 @@ import abc
 import dataclasses
 import math
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -32,9 +32,19 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 class Described(abc.ABC):
     """A member of a small public family of differentiable functions."""
 
-    @abc.abstractmethod
+    evaluating: ClassVar[int] = 0
+    """How many members are being evaluated: what runs meanwhile is not the student's doing (observe.py)."""
+
     def __call__(self, x: Tensor) -> Tensor:
         """The function's value at ``x``."""
+        Described.evaluating += 1
+        try:
+            return self._value(x)
+        finally:
+            Described.evaluating -= 1
+
+    @abc.abstractmethod
+    def _value(self, x: Tensor) -> Tensor: ...
 
     def parameters(self) -> dict[str, Any]:
         """Name -> tensor, number, text, another described function, or a tuple of tensors."""
@@ -61,8 +71,7 @@ class Affine(Described):
     W: Tensor
     b: Tensor
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """[..., d] -> [..., m]."""
+    def _value(self, x: Tensor) -> Tensor:
         x = _argument(x, self.W)
         return x @ self.W.to(x).mT + self.b.to(x)
 
@@ -78,8 +87,7 @@ class Quadratic(Described):
     b: Tensor
     c: Tensor | float = 0.0
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """[..., d] -> [...]."""
+    def _value(self, x: Tensor) -> Tensor:
         x = _argument(x, self.A)
         return 0.5 * ((x @ self.A.to(x).mT) * x).sum(-1) + (x * self.b.to(x)).sum(-1) + self.c
 
@@ -95,8 +103,7 @@ class Mlp(Described):
     biases: tuple[Tensor, ...]
     activation: str = "tanh"
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """[..., d] -> [..., m]."""
+    def _value(self, x: Tensor) -> Tensor:
         x = _argument(x, self.weights[0])
         activation = ACTIVATIONS[self.activation]
         for layer, (W, b) in enumerate(zip(self.weights, self.biases, strict=True)):
@@ -116,8 +123,7 @@ class GaussianMixtureLogDensity(Described):
     means: Tensor
     covariances: Tensor
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """[..., d] -> [...]."""
+    def _value(self, x: Tensor) -> Tensor:
         x = _argument(x, self.means)
         factor = torch.linalg.cholesky(self.covariances.to(x))
         residual = (x[..., None, :] - self.means.to(x))[..., None]
@@ -133,8 +139,7 @@ class Polynomial(Described):
 
     coefficients: Tensor
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """Entry by entry."""
+    def _value(self, x: Tensor) -> Tensor:
         x = _argument(x, self.coefficients)
         value = torch.zeros_like(x)
         for coefficient in self.coefficients.to(x).flip(0):
@@ -150,8 +155,7 @@ class Trigonometric(Described):
     frequencies: Tensor
     phases: Tensor
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """Entry by entry."""
+    def _value(self, x: Tensor) -> Tensor:
         x = _argument(x, self.amplitudes)
         waves = torch.sin(x[..., None] * self.frequencies.to(x) + self.phases.to(x))
         return (waves * self.amplitudes.to(x)).sum(-1)
@@ -163,8 +167,7 @@ class Constant(Described):
 
     value: Tensor | float
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """Entry by entry."""
+    def _value(self, x: Tensor) -> Tensor:
         return 0.0 * _argument(x, self.value) + self.value
 
 
@@ -174,8 +177,7 @@ class RowSum(Described):
 
     f: Described
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """[..., d] -> [...] where f keeps the leading axes."""
+    def _value(self, x: Tensor) -> Tensor:
         return self.f(x).sum(-1)
 
 
@@ -186,8 +188,7 @@ class Sum(Described):
     f: Described
     g: Described
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """The shape that f and g return."""
+    def _value(self, x: Tensor) -> Tensor:
         return self.f(x) + self.g(x)
 
 
@@ -198,8 +199,7 @@ class Scaled(Described):
     f: Described
     c: Tensor | float
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """The shape that f returns."""
+    def _value(self, x: Tensor) -> Tensor:
         return self.f(x) * self.c
 
 
@@ -210,8 +210,7 @@ class Shifted(Described):
     f: Described
     c: Tensor | float
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """The shape that f returns."""
+    def _value(self, x: Tensor) -> Tensor:
         return self.f(x) + self.c
 
 
@@ -221,8 +220,7 @@ class Gradient(Described):
 
     f: Described
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """[..., d] -> [..., d]."""
+    def _value(self, x: Tensor) -> Tensor:
         gradient: Callable[[Tensor], Tensor] = torch.func.grad(self.f)
         for _ in range(x.dim() - 1):
             gradient = torch.func.vmap(gradient)

@@ -38,6 +38,7 @@ def run_pytest(*arguments: str) -> subprocess.CompletedProcess[str]:
             capture_output=True,
             text=True,
             timeout=280,
+            check=False,
         )
 
 
