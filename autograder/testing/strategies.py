@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import torch
 from hypothesis import strategies as st
+from hypothesis.errors import UnsatisfiedAssumption
 from hypothesis.strategies import SearchStrategy
 from torch import Tensor
 
@@ -26,6 +27,12 @@ BALLAST = 24
 def tensor(entries: Sequence[Any] | float) -> Tensor:
     """A float64 tensor of nested lists or a number, for cases that are written down."""
     return torch.tensor(entries, dtype=torch.float64)
+
+
+def assume(condition: bool) -> None:
+    """Draw again unless ``condition`` holds. Unlike Hypothesis's own, it also passes over a fixed case."""
+    if not condition:
+        raise UnsatisfiedAssumption
 
 
 def sizes(least: int = 1, most: int = 4) -> SearchStrategy[int]:
