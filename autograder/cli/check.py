@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 
-from autograder.cli.common import open_course, stop
+from autograder.cli.common import choose, open_course, stop
+
+if TYPE_CHECKING:
+    from autograder.course.config import Course
+    from autograder.grading.submission import Submission
+    from autograder.sandbox.zygote import Zygote
+    from autograder.testing.bank import Bank
 
 EPILOG = """\b
 Examples:
@@ -39,13 +46,12 @@ def command(config: Path | None, file: Path | None, exercises: tuple[str, ...]) 
     from autograder.sandbox.zygote import Zygote
 
     with Zygote(probe().level) as zygote:  # it imports torch while this process does
-        from autograder.cli.common import choose
         from autograder.grading.intake import IntakeError, find_submissions
         from autograder.testing.bank import Rooms, load_bank
 
-        bank = load_bank(Rooms(course.bank.public), exercises or None)
-        choose_from = list(load_bank(Rooms(course.bank.public))) if exercises else list(bank)
-        choose(course, choose_from, (), exercises)
+        whole = load_bank(Rooms(course.bank.public))
+        choose(course, list(whole), (), exercises)
+        bank = {name: entry for name, entry in whole.items() if not exercises or name in exercises}
         try:
             submission = find_submissions([file])[0]
         except IntakeError as error:
@@ -70,13 +76,14 @@ def _only_candidate(folder: Path) -> Path:
     stop(f"there is no submission.py or submission.ipynb in {folder}; name your file: autograder check FILE.")
 
 
-def _check(console, course, bank, zygote, submission, asked) -> bool:  # type: ignore[no-untyped-def]
+def _check(console: Console, course: Course, bank: Bank, zygote: Zygote, submission: Submission, asked: bool) -> bool:
     """Print each exercise's verdict as soon as it is known."""
     from autograder.feedback.text import print_exercise
     from autograder.grading.child import Settings, grade_entries
     from autograder.grading.credit import with_policy
     from autograder.grading.verdict import Verdict
 
+    assert submission.sources is not None
     settings = Settings(course.limits, SEED)
     points = {n: p.points for chosen in course.sets.values() for n, p in chosen.exercises.items()}
     begun, right = 0, True

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-import click
 from rich.console import Console
 
 from autograder.course.config import Course, check_exercises, load_course

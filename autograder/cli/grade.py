@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -121,9 +121,7 @@ def _graded(
             results = batch.grade(tasks, advance)
         if batch.store_problem:
             warn(f"verdicts were not kept: {batch.store_problem}")
-    return Report(
-        schema=1, seed=seed, sandbox=level.value, device=device, versions=versions(), submissions=results
-    )
+    return Report(schema=1, seed=seed, sandbox=level.value, device=device, versions=versions(), submissions=results)
 
 
 def _task(course: Course, submission: Submission, assignments: Sequence[str], exercises: Sequence[str]) -> Task:
@@ -139,7 +137,7 @@ def _task(course: Course, submission: Submission, assignments: Sequence[str], ex
 
 
 @contextlib.contextmanager
-def _progress(tasks: Sequence[Task]) -> Iterator[object]:
+def _progress(tasks: Sequence[Task]) -> Iterator[Callable[[Submission, int], None]]:
     """A bar over all exercises of all submissions, with the time left; silent where stderr is not a terminal."""
     bar = Progress(
         TextColumn("grading {task.description:<24.24}"),

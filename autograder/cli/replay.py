@@ -36,7 +36,6 @@ def command(config: Path | None, counterexample: str, submission: Path | None) -
     from autograder.testing.compare import compare
     from autograder.testing.outcomes import Interrupted, StudentError
     from autograder.testing.sandboxed import Sandboxed
-    from autograder.testing.values import upcast
 
     try:
         with VerdictStore(store_path(course.path)) as store:
@@ -58,9 +57,7 @@ def command(config: Path | None, counterexample: str, submission: Path | None) -
         console.print(f"  {name} = {readable(value)}", markup=False)
     reference = (entry.references or {}).get(stored.function)
     with Zygote(usable_level(unsafe=False)) as zygote:
-        student = Sandboxed(
-            zygote.connect(), sources.files, sources.main, limits=worker_limits(course.limits)
-        )
+        student = Sandboxed(zygote.connect(), sources.files, sources.main, limits=worker_limits(course.limits))
         try:
             got = student.call(stored.function, arguments)
         except (StudentError, Interrupted) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from autograder.cli.common import choose, open_course, stop
 from autograder.cli.grade import usable_level, warn
 
 if TYPE_CHECKING:
-    from autograder.verify.audit import Audit
+    from autograder.verify.audit import Audit, Auditor
 
 EPILOG = """\b
 Examples:
@@ -85,13 +86,12 @@ def command(
     raise SystemExit(1 if wrong else 0)
 
 
-def _with_progress(auditor, names: Sequence[str]) -> list[Audit]:  # type: ignore[no-untyped-def]
+def _with_progress(auditor: Auditor, names: Sequence[str]) -> list[Audit]:
     error = Console(stderr=True)
     columns = (TextColumn("verifying"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=error, transient=True, disable=not error.is_terminal) as bar:
         row = bar.add_task("", total=auditor.count(names))
-        audits: list[Audit] = auditor.audit(names, lambda done: bar.update(row, advance=done))
-        return audits
+        return auditor.audit(names, lambda done: bar.update(row, advance=done))
 
 
 def _table(audits: Sequence[Audit]) -> Table:
@@ -122,18 +122,18 @@ def _table(audits: Sequence[Audit]) -> Table:
 
 
 def _details(console: Console, audits: Sequence[Audit], survivors: bool) -> None:
+    say = functools.partial(console.print, highlight=False, markup=False, soft_wrap=True)
     for audit in audits:
         name = audit.entry.record.name
         if survivors:
-            console.print(f"\n{name}: mutants that each hand-written property alone kills, of {len(audit.counted)}")
+            say(f"\n{name}: mutants that each hand-written property alone kills, of {len(audit.counted)}")
             for own in audit.own:
-                console.print(f"  {audit.killed_by([own]):4d}  {own}", highlight=False, markup=False)
+                say(f"  {audit.killed_by([own]):4d}  {own}")
             for known, result in audit.counted:
-                own_kills = any(not p.passed and p.tried and p.name in audit.own for p in result.properties)
-                if not own_kills:
-                    others = ", ".join(p.name for p in result.properties if not p.passed and p.tried) or "nothing"
-                    console.print(f"        only {others}: {known.name}", highlight=False, markup=False, soft_wrap=True)
+                killers = [p.name for p in result.properties if not p.passed and p.tried]
+                if not set(killers) & set(audit.own):
+                    say(f"        only {', '.join(killers) or 'nothing'}: {known.name}")
             for difference, reason in audit.entry.equivalent.items():
-                console.print(f"        equivalent: {difference} ({reason})", highlight=False, markup=False, soft_wrap=True)
+                say(f"        equivalent: {difference} ({reason})")
         for problem in audit.problems:
-            console.print(f"{name}: {problem}", style="red", highlight=False, markup=False, soft_wrap=True)
+            say(f"{name}: {problem}", style="red")

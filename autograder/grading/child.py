@@ -5,6 +5,7 @@ The child sends one frame per finished exercise through a pipe, so that a killed
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import dataclasses
 import os
@@ -83,10 +84,8 @@ class Child:
     def end(self) -> None:
         """Kill the child if it still runs, and wait for it."""
         os.close(self._read)
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         os.waitpid(self.pid, 0)
 
 
@@ -110,7 +109,9 @@ def grade_entries(sources: Sources, entries: Sequence[Entry], client: Client, se
     end = time.monotonic() + settings.limits.submission
     for entry in entries:
         deadline = min(end, time.monotonic() + settings.limits.exercise)
-        student = Sandboxed(client, sources.files, sources.main, seed=settings.seed, limits=worker_limits(settings.limits))
+        student = Sandboxed(
+            client, sources.files, sources.main, seed=settings.seed, limits=worker_limits(settings.limits)
+        )
         try:
             options = Options(settings.seed, settings.limits.examples, deadline, settings.shrink)
             yield grade_exercise(entry, student, sources, options)

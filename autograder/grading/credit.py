@@ -20,9 +20,14 @@ _OF_KIND = {
 _PRECEDENCE = list(Verdict)
 
 
+def verdict_of_kind(kind: Kind) -> Verdict:
+    """What a property's outcome alone would mean."""
+    return _OF_KIND[kind]
+
+
 def verdict_of(outcomes: Sequence[Outcome], broken_rules: Sequence[str]) -> Verdict:
     """right = every property passed; otherwise the gravest: rule > timeout > memory > error > wrong."""
-    verdicts = {_OF_KIND[outcome.kind] for outcome in outcomes} | ({Verdict.RULE} if broken_rules else set())
+    verdicts = {verdict_of_kind(outcome.kind) for outcome in outcomes} | ({Verdict.RULE} if broken_rules else set())
     return min(verdicts, key=_PRECEDENCE.index, default=Verdict.RIGHT)
 
 

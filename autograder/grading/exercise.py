@@ -39,12 +39,15 @@ def grade_exercise(
     try:
         refused = _unusable(entry, student, sources)
         if refused is not None:
-            return Graded(_finish(entry, refused[0], [], refused[1], start))
+            return Graded(_finish(entry, refused[0], refused[1], start))
         outcomes = list(run_properties(entry.properties if properties is None else properties, student, options))
         rules = _rules(entry, student, sources)
-        verdict = verdict_of(outcomes, [rule.message for rule in rules if not rule.passed])
+        broken = [rule.message for rule in rules if not rule.passed]
+        verdict = verdict_of(outcomes, broken)
         results = [property_result(entry.record, outcome, sources) for outcome in outcomes]
-        result = _finish(entry, verdict, [*(result for result, _ in results), *rules], "", start)
+        shown = [*(result for result, _ in results), *rules]
+        reason = reason_of(verdict, shown, broken, {o.declared.name: o.kind for o in outcomes})
+        result = _finish(entry, verdict, reason, start, shown)
         if verdict in (Verdict.WRONG, Verdict.ERROR):
             result = _explained(entry, student, sources, outcomes, result)
         return Graded(result, tuple(stored for _, stored in results if stored is not None))
@@ -57,12 +60,12 @@ def grade_exercise(
 def fault_result(entry: Entry, why: str, start: float | None = None) -> ExerciseResult:
     """The grader broke: no score, and the text is for staff."""
     reason = f"The grader could not finish this exercise; a human will look at it ({why})."
-    return _finish(entry, Verdict.FAULT, [], reason, time.perf_counter() if start is None else start)
+    return _finish(entry, Verdict.FAULT, reason, time.perf_counter() if start is None else start)
 
 
 def missing_result(entry: Entry, why: str) -> ExerciseResult:
     """Nothing was handed in for this exercise."""
-    return _finish(entry, Verdict.MISSING, [], why, time.perf_counter())
+    return _finish(entry, Verdict.MISSING, why, time.perf_counter())
 
 
 def _unusable(entry: Entry, student: Sandboxed, sources: Sources) -> tuple[Verdict, str] | None:
@@ -116,24 +119,22 @@ def _explained(
     entry: Entry, student: Sandboxed, sources: Sources, outcomes: Sequence[Outcome], result: ExerciseResult
 ) -> ExerciseResult:
     calls = [outcome.call for outcome in outcomes if outcome.kind is Kind.WRONG and outcome.call is not None]
-    line = next((own_line(o, sources) for o in outcomes if o.error is not None and o.property.public), "")
+    line = next((own_line(o, sources) for o in outcomes if o.error is not None and o.declared.public), "")
     found = diagnose(entry, student, calls)
     return msgspec.structs.replace(result, misconception=found, student_line=line)
 
 
 def _finish(
-    entry: Entry, verdict: Verdict, properties: list[PropertyResult], reason: str, start: float
+    entry: Entry, verdict: Verdict, reason: str, start: float, properties: Sequence[PropertyResult] = ()
 ) -> ExerciseResult:
-    rules = {rule.name for rule in entry.record.rules}
-    broken = [p.message for p in properties if p.name in rules and not p.passed]
     return ExerciseResult(
         name=entry.record.name,
         title=entry.record.title,
         verdict=verdict,
         score=None,
         points=0.0,
-        properties=properties,
+        properties=list(properties),
         misconception=None,
         seconds=round(time.perf_counter() - start, 4),
-        reason=reason or reason_of(verdict, properties, broken),
+        reason=reason,
     )

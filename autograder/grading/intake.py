@@ -22,7 +22,7 @@ from autograder.grading.names import (
     student_id,
     version,
 )
-from autograder.grading.sources import read_student
+from autograder.grading.sources import read_student, with_imported
 from autograder.grading.submission import Submission
 
 _SUBMITTED = "submitted"
@@ -53,8 +53,10 @@ def find_submissions(paths: Sequence[Path], assignments: Collection[str] = ()) -
       or a single source and no folder or archive;
     - any other folder: its entries are students, each a folder, an archive, a .py or .ipynb file. "ana.py" and
       "ana-1.py" are both ana's; so are "ana.py" and "ana.ipynb";
-    - an archive (.zip, .tar, .tar.gz, .tgz): a folder in the same sense, below any single folder that holds all of
-      it. One student's files are named after the archive.
+    - an archive (.zip, .tar, .tar.gz, .tgz): one student's files, named after the archive, if there is a source among
+      its first entries; else a folder in the same sense. A single folder that holds all of it does not count.
+    A file called submission or solution brings along the modules of its folder that it imports; no other file does,
+    since its neighbours may be other students'.
     What cannot be read costs only its file: see ``notes`` of the submissions.
     """
     found = [submission for path in paths for submission in _at(Path(path), frozenset(assignments))]
@@ -70,16 +72,26 @@ def _at(path: Path, assignments: frozenset[str]) -> list[Submission]:
     absolute = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
     stem, suffix = split_suffix(absolute.name)
     if stat.S_ISDIR(mode):
-        hand_ins = list(_in_folder(on_disk(absolute), absolute, shown, assignments))
-        if not hand_ins:
-            raise IntakeError(f"{shown}: there is no submission in this folder.")
+        folder = on_disk(absolute)
+        hand_ins = list(_in_folder(folder, absolute, shown, assignments))
+        if folder.notes or not hand_ins:
+            raise IntakeError(f"{shown}: {(*folder.notes, 'There is no submission in this folder.')[0]}")
         return _read(hand_ins)
     if stat.S_ISREG(mode) and suffix in ARCHIVES:
         return _read_archive(absolute, shown, assignments)
     if suffix or not stat.S_ISREG(mode):
-        name = absolute.parent.name if is_main(stem) and suffix in SOURCES else stem
-        return _read([_HandIn(name, shown, read_one(absolute))])
+        return _read([_file(absolute, shown)])
     raise IntakeError(f"{shown}: this is neither a folder, an archive, a .py nor an .ipynb file.")
+
+
+def _file(path: Path, shown: str) -> _HandIn:
+    stem, suffix = split_suffix(path.name)
+    student, assignment = path.parent.name, path.parent.parent.name
+    if path.parent.parent.parent.name == _SUBMITTED:
+        return _HandIn(assignment, shown, read_one(path), student)
+    if is_main(stem) and suffix in SOURCES:
+        return _HandIn(student, shown, with_imported(read_one(path), on_disk(path.parent)))
+    return _HandIn(stem, shown, read_one(path))
 
 
 def _read_archive(path: Path, shown: str, assignments: frozenset[str]) -> list[Submission]:
@@ -90,10 +102,13 @@ def _read_archive(path: Path, shown: str, assignments: frozenset[str]) -> list[S
             while len(inner.folders) == 1 and not inner.files and not inner.refused and _SUBMITTED not in inner.folders:
                 ((_, look),) = inner.folders.items()
                 inner = look()
-            hand_ins = list(_in_folder(inner, path.with_name(stem), shown, assignments))
             # What went wrong with the archive as a whole concerns everyone in it.
-            general = () if inner is folder and any(h.folder is folder for h in hand_ins) else tuple(folder.notes)
-            found = _read(hand_ins or [_HandIn(stem, shown, Folder())])
+            general, folder.notes = tuple(folder.notes), []
+            if any(split_suffix(name)[1] in SOURCES for name in inner.files):
+                hand_ins = [_HandIn(stem, shown, inner)]
+            else:
+                hand_ins = list(_in_folder(inner, path.with_name(stem), shown, assignments))
+            found = _read(hand_ins or [_HandIn(stem, shown, inner)])
             return [dataclasses.replace(s, notes=general + s.notes) for s in found]
     except RefusedError as refusal:
         return [Submission(shown, student_id(stem), notes=(f"{printable(path.name)}: {refusal}",))]
@@ -116,6 +131,8 @@ def _in_folder(folder: Folder, path: Path, shown: str, assignments: frozenset[st
 
 
 def _nbgrader(submitted: Folder, shown: str, assignments: frozenset[str]) -> Iterator[_HandIn]:
+    if submitted.notes:
+        raise IntakeError(f"{shown}: {submitted.notes[0]}")
     for student, look in submitted.folders.items():
         yield from _sets(student, look(), f"{shown}/{student}", assignments)
     for student, reason in submitted.refused.items():
@@ -124,7 +141,7 @@ def _nbgrader(submitted: Folder, shown: str, assignments: frozenset[str]) -> Ite
 
 def _sets(student: str, folder: Folder, shown: str, assignments: frozenset[str]) -> Iterator[_HandIn]:
     """A student's sets; a student's folder with sources of its own is a submission without a set."""
-    if any(split_suffix(name)[1] for name in folder.files):
+    if folder.notes or any(split_suffix(name)[1] for name in folder.files):
         yield _HandIn(student, shown, folder)
         return
     for name, look in folder.folders.items():

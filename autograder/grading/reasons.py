@@ -6,10 +6,11 @@ torch itself defines is named.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from autograder.feedback.plots import plot_data
 from autograder.feedback.values import readable
+from autograder.grading.credit import verdict_of_kind
 from autograder.grading.exact import pack
 from autograder.grading.keys import counterexample_id
 from autograder.grading.store import StoredCounterexample
@@ -35,7 +36,7 @@ def message_of(outcome: Outcome, sources: Sources) -> str:
     """One sentence for the student."""
     if outcome.passed:
         return ""
-    public = outcome.property.public
+    public = outcome.declared.public
     if outcome.error is not None:
         return _raised(outcome.error, outcome, sources, public)
     if not public and outcome.kind is Kind.WRONG:
@@ -75,7 +76,7 @@ def _stored(exercise: Exercise, outcome: Outcome, call: Call, sources: Sources) 
         arguments = pack(call.arguments)
     except UnsendableError:
         return None
-    text, declared = sources.encode(), outcome.property
+    text, declared = sources.encode(), outcome.declared
     name = counterexample_id(exercise.name, call.function, declared.name, arguments, text)
     return StoredCounterexample(name, exercise.name, call.function, declared.name, arguments, text)
 
@@ -91,7 +92,7 @@ def property_result(
 ) -> tuple[PropertyResult, StoredCounterexample | None]:
     """The outcome as it is stored and shown, with its counterexample."""
     shown, stored = counterexample_of(exercise, outcome, sources)
-    declared = outcome.property
+    declared = outcome.declared
     result = PropertyResult(
         name=declared.name,
         public=declared.public,
@@ -106,15 +107,19 @@ def property_result(
     return result, stored
 
 
-def reason_of(verdict: Verdict, properties: Sequence[PropertyResult], broken_rules: Sequence[str]) -> str:
-    """The verdict in one sentence."""
+def reason_of(
+    verdict: Verdict,
+    properties: Sequence[PropertyResult],
+    broken_rules: Sequence[str],
+    kinds: Mapping[str, Kind],
+) -> str:
+    """The verdict in one sentence. kinds: what became of each property that was run, by name."""
     if verdict is Verdict.RIGHT:
         return "Right: every property holds."
     if verdict is Verdict.RULE:
         return f"Breaks a rule of this exercise: {broken_rules[0]}."
     failed = [p for p in properties if not p.passed and p.tried]
-    if not failed:
-        return "Some properties could not be tried."
+    failed = [p for p in failed if verdict_of_kind(kinds[p.name]) is verdict] or failed
     first = min(failed, key=lambda p: (not p.gate, not p.public))
     lead = {
         Verdict.TIMEOUT: "Takes too long",

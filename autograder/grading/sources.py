@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import collections
+import contextlib
 import dataclasses
 import io
 import re
@@ -16,7 +17,7 @@ from autograder.grading.folder import MEBI, Folder, Read
 from autograder.grading.names import ARCHIVES, RefusedError, is_main, printable, split_suffix, version
 from autograder.grading.notebook import SOURCE_LIMIT, read_notebook
 from autograder.grading.submission import Sources
-from autograder.grading.syntax import finished_functions
+from autograder.grading.syntax import finished_functions, imported, is_safe
 
 MAIN = "submission.py"
 
@@ -72,6 +73,23 @@ def read_student(folder: Folder) -> tuple[Sources | None, tuple[str, ...]]:
     return (_choose(read, notes) if read else None), _summed_up(notes, bool(files) or bool(notes))
 
 
+def with_imported(folder: Folder, around: Folder) -> Folder:
+    """``folder``, which holds one file, and what this file imports from the folder around it, also by way of others."""
+    whole = Folder(dict(folder.files), {}, dict(folder.refused))
+    unread = list(whole.files)
+    while unread and len(whole.files) < _SOURCE_FILES:
+        name = unread.pop()
+        with contextlib.suppress(RefusedError):
+            for module in sorted(imported(_code(name, whole.files[name](_NOTEBOOK_LIMIT)).text)):
+                if (file := f"{module}.py") in around.files and file not in whole.files:
+                    whole.files[file] = around.files[file]
+                    unread.append(file)
+                if module in around.folders:
+                    whole.folders[module] = around.folders[module]
+                whole.refused |= {name: why for name, why in around.refused.items() if name in (module, file)}
+    return whole
+
+
 def decoded(data: bytes) -> str:
     """A module's text with "\\n" line ends, by its byte order mark or coding line, else UTF-8.
 
@@ -88,6 +106,8 @@ def decoded(data: bytes) -> str:
         raise RefusedError("it is not text in the encoding it claims (save it as UTF-8).") from None
     if "\0" in text:
         raise RefusedError("it is not text (it holds null characters).")
+    if not is_safe(text):
+        raise RefusedError("it holds a name of 200 parts.")
     return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
 
 

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 
 # What the compiler raises on bytes of bad will: null characters, lone surrogates, nesting beyond its stack.
 _FAILURES = (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError)
 
+# For "import a.b.c" CPython's parser keeps every prefix: a megabyte of dots takes hundreds of gigabytes.
+_ENDLESS_NAME = re.compile(r"(?:\.[\s\\]*+\w++[\s\\]*+){200}")
+_IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+\.*(?P<module>\w+)|import[ \t]+(?P<modules>[^\n#;]+))", re.MULTILINE)
+
+
+def is_safe(text: str) -> bool:
+    """Whether a trusted process may parse ``text``. All sources that intake hands on are safe."""
+    return not _ENDLESS_NAME.search(text)
+
 
 def problem(text: str) -> str:
     """Why ``text`` does not compile as a module ("line 2: invalid syntax"), or ""."""
+    if not is_safe(text):
+        return "it holds a name of 200 parts"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -24,6 +36,8 @@ def problem(text: str) -> str:
 
 def parse(text: str) -> ast.Module | None:
     """The syntax tree of ``text``, or None."""
+    if not is_safe(text):
+        return None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -43,6 +57,15 @@ def only_definitions(text: str) -> str:
     tree = parse(text)
     kept = {line for node in (tree.body if tree else []) if _is_definition(node) for line in _lines(node)}
     return "\n".join(line if number in kept else "" for number, line in enumerate(text.split("\n"), 1))
+
+
+def imported(text: str) -> set[str]:
+    """The top-level modules that ``text`` seems to import; found by reading lines, so that it may be broken."""
+    names: set[str] = set()
+    for match in _IMPORT.finditer(text):
+        parts = [match["module"]] if match["module"] else match["modules"].split(",")
+        names |= {word.split(".")[0] for part in parts for word in part.split()[:1]}
+    return names
 
 
 def _is_placeholder(function: ast.FunctionDef) -> bool:

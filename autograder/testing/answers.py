@@ -39,7 +39,9 @@ def alternative_of(exercise: str, *, function: str = "") -> Callable[[Answer], A
     """Declare a right answer that is built differently from the reference."""
 
     def decorate(answer: Answer) -> Answer:
-        answer.__dict__["known_answer"] = KnownAnswer(exercise, answer.__name__, function or exercise, answer, right=True)
+        answer.__dict__["known_answer"] = KnownAnswer(
+            exercise, answer.__name__, function or exercise, answer, right=True
+        )
         return answer
 
     return decorate

@@ -115,9 +115,18 @@ def _entries(rooms: Rooms, path: Path) -> list[Entry]:
             known = [answer for answer in known_in(vars(hidden)) if answer.exercise == record.name]
             cases = getattr(hidden, "HIDDEN_CASES", {})
             equivalent = getattr(hidden, "EQUIVALENT_MUTANTS", {}).get(record.name, {})
+        promises = {function.name: function.parsed for function in record.functions}
+        own = [dataclasses.replace(declared, promises=promises) for declared in own]
         entries.append(
             Entry(
-                record, topic, subject, tuple(own), _references(reference, record), dict(cases), tuple(known), equivalent
+                record,
+                topic,
+                subject,
+                tuple(own),
+                _references(reference, record),
+                dict(cases),
+                tuple(known),
+                equivalent,
             )
         )
     return entries

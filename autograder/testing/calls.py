@@ -13,8 +13,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from autograder.grading.submission import Sources
+from autograder.grading.syntax import parse
 from autograder.testing.resolve import Class, Function, Installed, Instance, Resolver, Target, Targets
-from autograder.testing.scopes import COMPREHENSIONS, Names, Scope, parse
+from autograder.testing.scopes import COMPREHENSIONS, Names, Scope
 
 MOST_NODES = 300_000
 _EVALUATORS = ("builtins.eval", "builtins.exec")
@@ -177,7 +178,7 @@ class _Reader:
         functions = self.resolver.resolve(node.func, step.scope)
         if node.args and any(isinstance(f, Installed) and f.name in _EVALUATORS for f in functions):
             text = self.resolver.constant(node.args[0], step.scope)
-            tree = parse.__wrapped__(text) if isinstance(text, str) else None  # a tree of our own, to be changed
+            tree = parse(text) if isinstance(text, str) else None
             if tree is not None:
                 self.kept.append(tree)
                 for inside in ast.walk(tree):

@@ -239,6 +239,6 @@ def spread(tensor: torch.Tensor) -> torch.Tensor:
 def _identical(a: Any, b: Any) -> bool:
     if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
         return a.dtype == b.dtype and a.shape == b.shape and bool(torch.equal(a.nan_to_num(), b.nan_to_num()))
-    return isinstance(b, torch.Tensor) is isinstance(a, torch.Tensor) and (callable(b) or type(a) is type(b) and a == b)
-
-
+    if isinstance(a, torch.Tensor) or isinstance(b, torch.Tensor):
+        return False
+    return callable(b) or (type(a) is type(b) and bool(a == b))

@@ -78,4 +78,4 @@ class Died(Interrupted):
 
 
 class Fault(BaseException):
-    """The grader itself broke (a dead zygote, a full disk, a broken reference). Never the student's doing, never a score."""
+    """The grader itself broke (a dead zygote, a full disk, a broken reference): never the student's doing."""

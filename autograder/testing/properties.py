@@ -15,13 +15,14 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from hypothesis.strategies import SearchStrategy
 
 from autograder.testing.record import Cases
 from autograder.testing.search import Options, search
+from autograder.testing.signature import Signature
 from autograder.testing.student import Student
 
 Body = Callable[..., None]
@@ -34,6 +35,7 @@ class Property:
 
     body(student, **drawn) raises where the property fails.  sources: what is drawn, by parameter name.
     gate: below it the score of the exercise is 0.  public: its inputs may be shown to students.
+    promises: the signatures whose promise every answer must keep before the property calculates with it.
     """
 
     exercise: str
@@ -46,6 +48,7 @@ class Property:
     public: bool = True
     generic: bool = False
     needs_reference: bool = False
+    promises: Mapping[str, Signature] = dataclasses.field(default_factory=dict)
 
     def run(self, student: Student, options: Options) -> None:
         """Try the property; raise the failure with the simplest counterexample that was found."""
@@ -90,7 +93,7 @@ def as_test(declared: Property) -> Body:
     def test(student: Student, options: Options) -> None:
         declared.run(student, options)
 
-    del test.__wrapped__  # type: ignore[attr-defined]  # pytest would read the body's signature
+    del test.__wrapped__  # pytest would read the body's signature
     test.__dict__["property"] = declared
     return test
 

@@ -1,11 +1,11 @@
 """The record of an exercise: everything declared once, from which the generic properties follow.
 
-    EXERCISE = Exercise(
-        name="sherman_morrison",
-        title="Sherman-Morrison rank-one inverse update",
-        source="000, section 1.2.3, eq. 1.29",
-        functions=(Function("sherman_morrison(A_inv: Tensor[n, n], ...) -> Tensor[n, n]", cases=RANK_ONE_UPDATES),),
-    )
+EXERCISE = Exercise(
+    name="sherman_morrison",
+    title="Sherman-Morrison rank-one inverse update",
+    source="000, section 1.2.3, eq. 1.29",
+    functions=(Function("sherman_morrison(A_inv: Tensor[n, n], ...) -> Tensor[n, n]", cases=RANK_ONE_UPDATES),),
+)
 """
 
 from __future__ import annotations

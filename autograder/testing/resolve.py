@@ -246,6 +246,10 @@ class Resolver:
         match table:
             case ast.Attribute(value=value, attr="__dict__") | ast.Call(func=ast.Name(id="vars"), args=[value]):
                 return self._attribute(self.resolve(value, scope), key) if isinstance(key, str) else NOTHING
+            case ast.Call(func=ast.Name(id="globals"), args=[]):
+                return self.name(key, scope.module) if isinstance(key, str) else NOTHING
+            case ast.Attribute(attr="modules") if Installed("sys.modules") in self.resolve(table, scope):
+                return frozenset({Installed(key)}) if isinstance(key, str) else NOTHING
             case ast.Dict(keys=keys, values=values):
                 entries = [v for k, v in zip(keys, values, strict=True) if k is not None and literal(k) == key]
                 return frozenset().union(*(self.resolve(entry, scope) for entry in entries))
@@ -301,12 +305,11 @@ class Resolver:
 
     def named(self, node: ast.Call, scope: Scope) -> str:
         """The attribute that getattr, attrgetter or methodcaller is asked for by a constant; "" if there is none."""
-        for target in self.resolve(node.func, scope):
-            if isinstance(target, Installed) and (target.name == _GETATTR or target.name in _ATTRGETTERS):
-                position = 1 if target.name == _GETATTR else 0
-                name = self.constant(node.args[position], scope) if len(node.args) > position else NOT_LITERAL
-                return name if isinstance(name, str) else ""
-        return ""
+        texts = [text for argument in node.args[:2] if isinstance(text := self.constant(argument, scope), str)]
+        if not texts or (isinstance(node.func, ast.Attribute) and node.func.attr == "__getattribute__"):
+            return "".join(texts[:1])
+        asks = {Installed(name) for name in (_GETATTR, *_ATTRGETTERS)}
+        return texts[0] if asks & self.resolve(node.func, scope) else ""
 
 
 def literal(node: ast.AST) -> Any:

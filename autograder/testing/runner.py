@@ -8,13 +8,23 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from autograder.testing.outcomes import Call, Interrupted, OutOfMemory, StudentError, TimedOut, Trace, WrongAnswer
+from autograder.testing.outcomes import (
+    Call,
+    Fault,
+    Interrupted,
+    OutOfMemory,
+    StudentError,
+    TimedOut,
+    Trace,
+    Unsendable,
+    WrongAnswer,
+)
 from autograder.testing.properties import Property
 from autograder.testing.search import Options
 from autograder.testing.student import Student
 
-MAX_TIMEOUTS = 2
-"""After so many timeouts the rest of the exercise is not tried."""
+MAX_INTERRUPTIONS = 2
+"""After so many timeouts, exhausted memories or dead processes the rest of the exercise is not tried."""
 
 
 class Kind(enum.Enum):
@@ -28,6 +38,9 @@ class Kind(enum.Enum):
     NOT_TRIED = "not tried"
 
 
+_INTERRUPTIONS: dict[type[Interrupted], Kind] = {TimedOut: Kind.TIMEOUT, OutOfMemory: Kind.MEMORY}
+
+
 @dataclasses.dataclass(frozen=True)
 class Outcome:
     """One property on one student.
@@ -36,7 +49,7 @@ class Outcome:
     error: the student's exception, where that is why.
     """
 
-    property: Property
+    declared: Property
     kind: Kind
     message: str = ""
     call: Call | None = None
@@ -44,6 +57,7 @@ class Outcome:
     got: Any = None
     where: str = ""
     error: StudentError | None = None
+    interrupted: bool = False
     seconds: float = 0.0
 
     @property
@@ -59,24 +73,24 @@ class Outcome:
 
 def run_properties(properties: Sequence[Property], student: Student, options: Options) -> Iterator[Outcome]:
     """Try one property after the other. Fault passes through; everything a student does becomes an Outcome."""
-    timeouts = 0
+    interruptions = 0
     for tried in properties:
-        if timeouts >= MAX_TIMEOUTS:
-            yield Outcome(tried, Kind.NOT_TRIED, f"not tried: {timeouts} calls before it took too long")
+        if interruptions >= MAX_INTERRUPTIONS:
+            yield Outcome(tried, Kind.NOT_TRIED, "not tried: too many calls before it had to be stopped")
             continue
         if options.deadline is not None and time.monotonic() > options.deadline:
             yield Outcome(tried, Kind.TIMEOUT, "the time for this exercise was used up before this property was tried")
-            timeouts = MAX_TIMEOUTS
+            interruptions = MAX_INTERRUPTIONS
             continue
         outcome = run_property(tried, student, options)
-        timeouts += outcome.kind is Kind.TIMEOUT
+        interruptions += outcome.interrupted
         yield outcome
 
 
 def run_property(tried: Property, student: Student, options: Options) -> Outcome:
     """Try one property."""
     start = time.perf_counter()
-    student.last = student.answer = None
+    student.begin(tried.promises)
 
     def outcome(kind: Kind, message: str = "", **more: Any) -> Outcome:
         more.setdefault("call", student.last)
@@ -87,14 +101,17 @@ def run_property(tried: Property, student: Student, options: Options) -> Outcome
     except WrongAnswer as wrong:
         got = wrong.got if wrong.got is not None else student.answer
         return outcome(Kind.WRONG, wrong.message, expected=wrong.expected, got=got, where=wrong.where)
+    except Unsendable as error:
+        return outcome(Kind.WRONG, f"returns {error.text}, which is not plain data")
     except StudentError as error:
         return outcome(Kind.ERROR, str(error), error=error)
-    except TimedOut as interrupted:
-        return outcome(Kind.TIMEOUT, interrupted.message, call=interrupted.call or student.last)
-    except OutOfMemory as interrupted:
-        return outcome(Kind.MEMORY, interrupted.message, call=interrupted.call or student.last)
-    except Interrupted as interrupted:
-        return outcome(Kind.ERROR, interrupted.message, call=interrupted.call or student.last)
+    except Interrupted as stopped:
+        kind = _INTERRUPTIONS.get(type(stopped), Kind.ERROR)
+        return outcome(kind, stopped.message, call=stopped.call or student.last, interrupted=True)
     except AssertionError as wrong:  # a plain assert in a property
         return outcome(Kind.WRONG, str(wrong) or tried.sentence, got=student.answer)
+    except Exception as error:
+        if student.finite:
+            raise Fault(f"property {tried.name} of {tried.exercise}: {type(error).__name__}: {error}") from error
+        return outcome(Kind.WRONG, "returns inf or nan where numbers belong", got=student.answer)
     return outcome(Kind.PASSED)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 import dataclasses
 import functools
-import warnings
 from collections.abc import Iterator, Sequence
 
 from autograder.grading.submission import Sources
+from autograder.grading.syntax import parse
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
@@ -90,7 +90,7 @@ class Names:
         """The scope of a module ("helpers/linear"); None if there is none that can be read."""
         if stem not in self._modules:
             file = self.file_of(stem)
-            tree = None if file is None else self._parse(file)
+            tree = None if file is None else _tree(self.sources.files[file])
             self._modules[stem] = None if file is None or tree is None else self._fill(Scope(tree, file), tree.body)
         return self._modules[stem]
 
@@ -133,19 +133,6 @@ class Names:
     def exists(self, stem: str) -> bool:
         """Whether the submission has such a module or package."""
         return self.file_of(stem) is not None or any(name.startswith(f"{stem}/") for name in self.sources.files)
-
-    def _parse(self, file: str) -> ast.Module | None:
-        text = self.sources.files[file]
-        tree = parse(text)
-        if tree is None and file == self.sources.main and self.sources.cells:  # one broken cell costs itself
-            lines = text.splitlines(keepends=True)
-            starts = [first for first, _ in self.sources.cells]
-            body: list[ast.stmt] = []
-            for first, end in zip(starts, [*starts[1:], len(lines) + 1], strict=True):
-                cell = parse("\n" * (first - 1) + "".join(lines[first - 1 : end - 1]))
-                body += cell.body if cell is not None else []
-            tree = ast.Module(body, [])
-        return tree
 
     def _fill(self, scope: Scope, body: Sequence[ast.stmt]) -> Scope:
         """Collect what the statements bind; a later unconditional binding in a module replaces earlier ones."""
@@ -240,15 +227,7 @@ class Names:
         scope.bindings.setdefault(name, []).append(binding)
 
 
-@functools.lru_cache(maxsize=4)
-def parse(text: str) -> ast.Module | None:
-    """The tree of a source; None where Python cannot read it (whoever loads the submission reports that)."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
+_tree = functools.lru_cache(maxsize=4)(parse)  # the rules of an exercise read the same source, and change no tree
 
 
 def statements(body: Sequence[ast.AST]) -> Iterator[ast.AST]:

@@ -12,13 +12,15 @@ from collections.abc import Callable
 from typing import Any
 
 import hypothesis
-from hypothesis.errors import Flaky, UnsatisfiedAssumption, Unsatisfiable
+import torch
+from hypothesis.errors import Flaky, Unsatisfiable, UnsatisfiedAssumption
 from hypothesis.strategies import SearchStrategy
 
 from autograder.testing.outcomes import Call, WrongAnswer
 from autograder.testing.profile import DEFAULT_EXAMPLES, property_seed, under_profile
 from autograder.testing.record import Cases
 from autograder.testing.student import Student
+from autograder.testing.values import leaves
 
 SHRINKS = 150
 """Runs of a property spent on making a counterexample smaller."""
@@ -56,6 +58,13 @@ class _Failure:
     call: Call | None
     answer: Any
 
+    def numbers(self) -> int:
+        """How many numbers a reader has to take in."""
+        sizes = (
+            leaf.numel() if isinstance(leaf, torch.Tensor) else 1 for leaf in leaves(self.call and self.call.arguments)
+        )
+        return sum(sizes)
+
     def raise_(self, student: Student) -> None:
         student.last, student.answer = self.call, self.answer
         raise self.error
@@ -73,9 +82,9 @@ def search(
         failure.raise_(student)
     strategies = {name: source.drawn if isinstance(source, Cases) else source for name, source in sources.items()}
     shorter = _drawn(body, strategies, student, options, failure is not None)
-    failure = shorter or failure
-    if failure is not None:
-        failure.raise_(student)
+    found = [failure for failure in (shorter, failure) if failure is not None]
+    if found:
+        min(found, key=_Failure.numbers).raise_(student)
 
 
 def _fixed(body: Callable[..., None], sources: dict[str, Any], student: Student, options: Options) -> _Failure | None:

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from collections.abc import Callable, Sequence
+import math
+import types
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from autograder.testing.outcomes import Call
+import torch
+
+from autograder.testing.outcomes import Call, WrongAnswer
+from autograder.testing.signature import Signature
+from autograder.testing.values import leaves
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,11 +28,19 @@ class Student(abc.ABC):
     """Calls a student's functions: ``student.sherman_morrison(A_inv, u, v)``.
 
     ``last`` is the most recent call and ``answer`` what it returned: the counterexample of a failing property.
+    ``finite`` tells whether every answer since the property began was. Where ``promises`` names a function, an answer
+    that breaks its signature's promise raises WrongAnswer, so that a property may calculate with what it gets.
     Calls raise StudentError, or one of the Interrupted, as outcomes.py describes.
     """
 
     last: Call | None = None
     answer: Any = None
+    finite: bool = True
+    promises: Mapping[str, Signature] = types.MappingProxyType({})
+
+    def begin(self, promises: Mapping[str, Signature]) -> None:
+        """A new property begins: forget the last call, and hold answers to these promises."""
+        self.last, self.answer, self.finite, self.promises = None, None, True, promises
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("_"):
@@ -37,6 +51,11 @@ class Student(abc.ABC):
         """The value the student's function returns."""
         self.last, self.answer = Call(function, tuple(arguments)), None
         self.answer = self._call(function, tuple(arguments))
+        self.finite = self.finite and all(map(_finite, leaves(self.answer)))
+        if function in self.promises:
+            problem = self.promises[function].check(self.answer, arguments)
+            if problem is not None:
+                raise WrongAnswer(problem, got=self.answer)
         return self.answer
 
     @abc.abstractmethod
@@ -58,5 +77,11 @@ class Student(abc.ABC):
     def fresh(self, seed: int) -> Student:
         """The same submission in a fresh worker whose random generator starts elsewhere; close it after use."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027  # nothing to give back is the usual case
         """Give back what the student holds. Calling it twice is fine."""
+
+
+def _finite(leaf: Any) -> bool:
+    if isinstance(leaf, torch.Tensor):
+        return bool(torch.isfinite(leaf).all())
+    return not isinstance(leaf, (float, complex)) or math.isfinite(abs(leaf))

@@ -1,4 +1,4 @@
-"""Walks over the plain values that cross the wall: nested tuples, lists, dicts, tensors, numbers, described functions."""
+"""Walks over the plain values that cross the wall: nested containers of tensors, numbers and text."""
 
 from __future__ import annotations
 

@@ -86,13 +86,19 @@ class Audit:
         found += [f"a mutant survives: {known.name}" for known in self.survivors]
         found += [f"a mutant is a fault: {k.name}: {r.reason}" for k, r in self.mutants if r.verdict is Verdict.FAULT]
         names = {known.name for known, _ in self.mutants}
-        found += [f"no mutant is named {name!r}: remove its declaration" for name in self.entry.equivalent if name not in names]
+        found += [
+            f"no mutant is named {name!r}: remove its declaration"
+            for name in self.entry.equivalent
+            if name not in names
+        ]
         if not self.alternatives:
             found.append("it has no right alternative")
         if len(self.entry.own) < 4:
             found.append(f"it has {len(self.entry.own)} hand-written properties; four are the least")
         if self.own_share < OWN_SHARE and not self.entry.record.mutants_note:
-            found.append(f"its hand-written properties alone kill {self.own_share:.0%} of the mutants, not {OWN_SHARE:.0%}")
+            found.append(
+                f"its hand-written properties alone kill {self.own_share:.0%} of the mutants, not {OWN_SHARE:.0%}"
+            )
         return found
 
 

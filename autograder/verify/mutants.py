@@ -26,7 +26,8 @@ _SWAPPED_NAMES = {
 _TRANSPOSES = {"T", "mT", "mH", "H"}
 _DROPPED_CALLS = {
     "abs", "sqrt", "exp", "log", "tanh", "relu", "clamp", "clamp_min", "clamp_max", "flip", "conj", "square", "neg",
-    "transpose", "t", "flatten", "contiguous", "triu", "tril", "roll", "log1p", "expm1", "reciprocal", "clone", "detach",
+    "transpose", "t", "flatten", "contiguous", "triu", "tril", "roll", "log1p", "expm1", "reciprocal", "clone",
+    "detach",
 }  # fmt: skip
 _OPERATORS: dict[type[ast.operator], tuple[type[ast.operator], ...]] = {
     ast.Add: (ast.Sub,), ast.Sub: (ast.Add,), ast.Mult: (ast.Div,), ast.Div: (ast.Mult,), ast.Pow: (ast.Mult,),
@@ -326,7 +327,7 @@ def _wrappers(tree: ast.Module, name: str) -> Iterator[tuple[str, str]]:
 
 
 def _difference(before: str, after: str) -> str:
-    """"old line => new line", by which an author declares a mutant equivalent."""
+    """ "old line => new line", by which an author declares a mutant equivalent."""
     lines = list(difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=0))[2:]
     old = "; ".join(line[1:].strip() for line in lines if line.startswith("-"))
     new = "; ".join(line[1:].strip() for line in lines if line.startswith("+"))
