@@ -53,8 +53,9 @@ def find_submissions(paths: Sequence[Path], assignments: Collection[str] = ()) -
       or a single source and no folder or archive;
     - any other folder: its entries are students, each a folder, an archive, a .py or .ipynb file. "ana.py" and
       "ana-1.py" are both ana's; so are "ana.py" and "ana.ipynb";
-    - an archive (.zip, .tar, .tar.gz, .tgz): one student's files, named after the archive, if there is a source among
-      its first entries; else a folder in the same sense. A single folder that holds all of it does not count.
+    - an archive (.zip, .tar, .tar.gz, .tgz): a folder in the same sense, below any single folder that holds all of
+      it; but sources at its top are one student's, named after the archive, unless a folder beside them holds a
+      notebook or a file called submission or solution.
     A file called submission or solution brings along the modules of its folder that it imports; no other file does,
     since its neighbours may be other students'.
     What cannot be read costs only its file: see ``notes`` of the submissions.
@@ -70,7 +71,7 @@ def _at(path: Path, assignments: frozenset[str]) -> list[Submission]:
     except (OSError, ValueError):
         raise IntakeError(f"{shown}: there is no such file or folder.") from None
     absolute = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
-    stem, suffix = split_suffix(absolute.name)
+    suffix = split_suffix(absolute.name)[1]
     if stat.S_ISDIR(mode):
         folder = on_disk(absolute)
         hand_ins = list(_in_folder(folder, absolute, shown, assignments))
@@ -86,12 +87,12 @@ def _at(path: Path, assignments: frozenset[str]) -> list[Submission]:
 
 def _file(path: Path, shown: str) -> _HandIn:
     stem, suffix = split_suffix(path.name)
-    student, assignment = path.parent.name, path.parent.parent.name
-    if path.parent.parent.parent.name == _SUBMITTED:
-        return _HandIn(assignment, shown, read_one(path), student)
-    if is_main(stem) and suffix in SOURCES:
-        return _HandIn(student, shown, with_imported(read_one(path), on_disk(path.parent)))
-    return _HandIn(stem, shown, read_one(path))
+    holder, around = path.parent, path.parent.parent
+    in_set = around.parent.name == _SUBMITTED
+    if suffix not in SOURCES or not (in_set or is_main(stem)):
+        return _HandIn(stem, shown, read_one(path))
+    folder = with_imported(read_one(path), on_disk(holder))
+    return _HandIn(around.name, shown, folder, holder.name) if in_set else _HandIn(holder.name, shown, folder)
 
 
 def _read_archive(path: Path, shown: str, assignments: frozenset[str]) -> list[Submission]:
@@ -104,7 +105,7 @@ def _read_archive(path: Path, shown: str, assignments: frozenset[str]) -> list[S
                 inner = look()
             # What went wrong with the archive as a whole concerns everyone in it.
             general, folder.notes = tuple(folder.notes), []
-            if any(split_suffix(name)[1] in SOURCES for name in inner.files):
+            if _has_sources(inner) and not any(_has_main(look()) for look in inner.folders.values()):
                 hand_ins = [_HandIn(stem, shown, inner)]
             else:
                 hand_ins = list(_in_folder(inner, path.with_name(stem), shown, assignments))
@@ -122,8 +123,9 @@ def _in_folder(folder: Folder, path: Path, shown: str, assignments: frozenset[st
         yield from _nbgrader(folder, shown, assignments)
     elif path.parent.name == _SUBMITTED:
         yield from _sets(path.name, folder, shown, assignments)
-    elif path.parent.parent.name == _SUBMITTED and (not assignments or path.name in assignments):
-        yield _HandIn(path.parent.name, shown, folder, path.name)
+    elif path.parent.parent.name == _SUBMITTED:
+        if not assignments or path.name in assignments:
+            yield _HandIn(path.parent.name, shown, folder, path.name)
     elif _is_one_student(folder):
         yield _HandIn(path.name, shown, folder)
     else:
@@ -131,8 +133,6 @@ def _in_folder(folder: Folder, path: Path, shown: str, assignments: frozenset[st
 
 
 def _nbgrader(submitted: Folder, shown: str, assignments: frozenset[str]) -> Iterator[_HandIn]:
-    if submitted.notes:
-        raise IntakeError(f"{shown}: {submitted.notes[0]}")
     for student, look in submitted.folders.items():
         yield from _sets(student, look(), f"{shown}/{student}", assignments)
     for student, reason in submitted.refused.items():
@@ -153,10 +153,20 @@ def _sets(student: str, folder: Folder, shown: str, assignments: frozenset[str])
 
 
 def _is_one_student(folder: Folder) -> bool:
-    stems = {(suffix, version(stem)[0]) for stem, suffix in map(split_suffix, folder.files) if suffix}
-    if any(is_main(stem) and suffix in SOURCES for suffix, stem in stems):
+    files = [split_suffix(name) for name in folder.files]
+    if any(is_main(stem) and suffix in SOURCES for stem, suffix in files):
         return True
-    return len(stems) == 1 and not folder.folders and not stems & {(s, n) for s, n in stems if s in ARCHIVES}
+    uploads = {(version(stem)[0], suffix) for stem, suffix in files if suffix}
+    return len(uploads) == 1 and _has_sources(folder) and not folder.folders and not folder.refused
+
+
+def _has_sources(folder: Folder) -> bool:
+    return any(split_suffix(name)[1] in SOURCES for name in folder.files)
+
+
+def _has_main(folder: Folder) -> bool:
+    files = [split_suffix(name) for name in folder.files]
+    return any(suffix == ".ipynb" or (suffix in SOURCES and is_main(stem)) for stem, suffix in files)
 
 
 def _entries(folder: Folder, shown: str) -> Iterator[_HandIn]:
