@@ -305,11 +305,12 @@ class Resolver:
 
     def named(self, node: ast.Call, scope: Scope) -> str:
         """The attribute that getattr, attrgetter or methodcaller is asked for by a constant; "" if there is none."""
-        texts = [text for argument in node.args[:2] if isinstance(text := self.constant(argument, scope), str)]
-        if not texts or (isinstance(node.func, ast.Attribute) and node.func.attr == "__getattribute__"):
-            return "".join(texts[:1])
         asks = {Installed(name) for name in (_GETATTR, *_ATTRGETTERS)}
-        return texts[0] if asks & self.resolve(node.func, scope) else ""
+        method = isinstance(node.func, ast.Attribute) and node.func.attr == "__getattribute__"
+        if not method and not asks & self.resolve(node.func, scope):
+            return ""
+        constants = (self.constant(argument, scope) for argument in node.args[:2])
+        return next((text for text in constants if isinstance(text, str)), "")
 
 
 def literal(node: ast.AST) -> Any:
