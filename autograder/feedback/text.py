@@ -7,6 +7,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from autograder.feedback.grid import aligned
+from autograder.feedback.terminal import legible
 from autograder.feedback.view import exercise_view, student_view
 from autograder.feedback.words import WORDS, count, failing, fix_first, next_step, points, summary
 from autograder.grading.verdict import Counterexample, ExerciseResult, PropertyResult, SubmissionResult, Verdict
@@ -19,31 +20,28 @@ def print_result(console: Console, result: SubmissionResult) -> None:
     """
     view = student_view(result)
     printer = _Printer(console)
-    for exercise in view.exercises:
-        printer.exercise(exercise, mark=f"  {points(exercise.score)}/{points(exercise.points)}")
-    printer.end(view)
+    with legible(console):
+        for exercise in view.exercises:
+            printer.exercise(exercise, mark=f"  {points(exercise.score)}/{points(exercise.points)}")
+        printer.end(view)
 
 
 def print_exercise(console: Console, exercise: ExerciseResult) -> None:
     """One block, without a mark: for a student's own check, which knows the public properties only."""
-    _Printer(console).exercise(exercise_view(exercise))
+    with legible(console):
+        _Printer(console).exercise(exercise_view(exercise))
 
 
 class _Printer:
     def __init__(self, console: Console) -> None:
         self.console = console
-        self.unicode = console.encoding.lower().replace("-", "").startswith("utf")
 
     def line(self, *parts: str | tuple[str, str], indent: int = 0) -> None:
-        text = Text.assemble(*parts)
-        if not self.unicode:
-            text = Text(text.plain.encode(self.console.encoding, "backslashreplace").decode(self.console.encoding))
-        self.console.print(Padding(text, (0, 0, 0, indent), expand=False), highlight=False)
+        self.console.print(Padding(Text.assemble(*parts), (0, 0, 0, indent), expand=False), highlight=False)
 
     def exercise(self, exercise: ExerciseResult, mark: str = "") -> None:
         word = WORDS[exercise.verdict]
-        glyph = word.glyph if self.unicode else word.ascii
-        self.line((f"{glyph} ", word.colour), (exercise.name, "bold"), f"  {word.label}", (mark, "dim"))
+        self.line((f"{word.glyph} ", word.colour), (exercise.name, "bold"), f"  {word.label}", (mark, "dim"))
         failed = failing(exercise)
         if not failed or exercise.verdict in (Verdict.RULE, Verdict.FAULT):
             self.line(exercise.reason, indent=2)

@@ -169,7 +169,7 @@ def number(value: float, digits: int | None = None) -> str:
 def _short(text: str) -> str:
     """A number as Python prints it, without what a reader does not need: 2.0 -> 2, 1e-05 -> 1e-5, 1e+16 -> 1e16."""
     mantissa, e, exponent = text.partition("e")
-    if mantissa == "-0.0" and not e:
+    if mantissa in ("-0", "-0.0"):
         return "-0.0"
     return mantissa.removesuffix(".0") + (f"e{int(exponent)}" if e else "")
 

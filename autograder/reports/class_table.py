@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autograder.feedback.cleaning import clean, cut
+from autograder.feedback.terminal import legible
 from autograder.feedback.view import student_view
 from autograder.feedback.words import WORDS, count, failing, fix_first, points
 from autograder.grading.verdict import ExerciseResult, Report, SubmissionResult, Verdict
@@ -21,12 +22,12 @@ _COLUMNS = 4  # exercises with a column each; more of them share one column of s
 
 def print_class(console: Console, report: Report) -> None:
     """The table, the summary and the faults. In a pipe they get WIDTH columns, in a terminal what there is."""
-    width = console.width if console.is_terminal else max(console.width, WIDTH)
-    console.print(class_table(report), "", summary_lines(report), sep="\n", width=width, highlight=False)
+    with legible(console, WIDTH):
+        console.print(class_table(report, console.width), "", summary_lines(report), sep="\n", highlight=False)
 
 
-def class_table(report: Report) -> Table:
-    """Student, each exercise's verdict and score, total, and where to look first."""
+def class_table(report: Report, width: int = WIDTH) -> Table:
+    """Student, each exercise's verdict and score, total, and where to look first, in ``width`` columns."""
     names = exercise_names(report)
     wide = len(names) <= _COLUMNS
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0), width=None)
@@ -37,7 +38,9 @@ def class_table(report: Report) -> Table:
     else:
         table.add_column("exercises", max_width=36)
     table.add_column("total", justify="right", no_wrap=True)
-    table.add_column("look first at", no_wrap=True, overflow="ellipsis", max_width=_rest(len(names) if wide else 0))
+    table.add_column(
+        "look first at", no_wrap=True, overflow="ellipsis", max_width=_rest(width, len(names) if wide else 0)
+    )
     for submission in map(student_view, in_order(report)):
         by_name = {e.name: e for e in submission.exercises}
         results = [by_name.get(name) for name in names]
@@ -46,9 +49,9 @@ def class_table(report: Report) -> Table:
     return table
 
 
-def _rest(columns: int) -> int:
-    """What is left of WIDTH for the reason, beside a student, a total and ``columns`` exercises."""
-    return max(18, WIDTH - 20 - 9 - (14 * columns or 38))
+def _rest(width: int, columns: int) -> int:
+    """What is left of ``width`` for the reason, beside a student, a total and ``columns`` exercises."""
+    return max(18, width - 20 - 9 - (14 * columns or 38))
 
 
 def summary_lines(report: Report) -> RenderableType:
