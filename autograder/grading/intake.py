@@ -109,8 +109,9 @@ def _read_archive(path: Path, shown: str, assignments: frozenset[str]) -> list[S
                 hand_ins = [_HandIn(stem, shown, inner)]
             else:
                 hand_ins = list(_in_folder(inner, path.with_name(stem), shown, assignments))
-            found = _read(hand_ins or [_HandIn(stem, shown, inner)])
-            return [dataclasses.replace(s, notes=general + s.notes) for s in found]
+            if not hand_ins:
+                return _read([_HandIn(stem, shown, Folder(notes=list(general)))])
+            return [dataclasses.replace(s, notes=general + s.notes) for s in _read(hand_ins)]
     except RefusedError as refusal:
         return [Submission(shown, student_id(stem), notes=(f"{printable(path.name)}: {refusal}",))]
 

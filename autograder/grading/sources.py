@@ -49,10 +49,8 @@ class _Code:
 
     def preference(self) -> tuple[int, int, int, bool, str]:
         """Smaller is graded first, as read_student says."""
-        path = PurePosixPath(self.name)
-        kind = 0 if is_main(path.stem) else 1 if _is_notebook(self.name) else 2
-        depth = len(path.parts)
-        return kind, -finished_functions(self.text), depth, _is_notebook(self.name), self.name
+        depth = self.name.count("/")
+        return _kind(self.name), -finished_functions(self.text), depth, _is_notebook(self.name), self.name
 
 
 def read_student(folder: Folder) -> tuple[Sources | None, tuple[str, ...]]:
@@ -160,11 +158,11 @@ def _read_archive(name: str, files: dict[str, Read], notes: list[str]) -> tuple[
 def _read_all(files: dict[str, Read], notes: list[str]) -> Iterator[_Code]:
     """The texts, within the limits of one submission."""
     read_in_all = sources_in_all = count = 0
-    for name, read in files.items():
+    for name in sorted(files, key=_kind):  # what is graded first: it must not fall victim to the limits
         try:
             if count >= _SOURCE_FILES:
                 raise RefusedError(f"only the first {_SOURCE_FILES} files are read.")
-            data = read(min(_NOTEBOOK_LIMIT if _is_notebook(name) else SOURCE_LIMIT, _READ_IN_ALL - read_in_all))
+            data = files[name](min(_NOTEBOOK_LIMIT if _is_notebook(name) else SOURCE_LIMIT, _READ_IN_ALL - read_in_all))
             read_in_all += len(data)
             code = _code(name, data)
             size = len(code.text.encode("utf-8", "replace"))
@@ -207,9 +205,14 @@ def _choose(read: list[_Code], notes: list[str]) -> Sources:
 def _summed_up(notes: list[str], anything: bool) -> tuple[str, ...]:
     if not anything:
         notes = ["There is no .py or .ipynb file."]
+    notes = list(dict.fromkeys(notes))
     if len(notes) > _NOTES:
-        return (*notes[:_NOTES], f"and {len(notes) - _NOTES} more notes of this kind.")
+        return (*notes[:_NOTES], f"And {len(notes) - _NOTES} more notes of this kind.")
     return tuple(notes)
+
+
+def _kind(name: str) -> int:
+    return 0 if is_main(PurePosixPath(name).stem) else 1 if _is_notebook(name) else 2
 
 
 def _is_notebook(name: str) -> bool:
