@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 _PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS, _SECCOMP_MODE_FILTER = 1, 22, 38, 2
+_CAPABILITY_VERSION_3 = 0x20080522
 
 
 class _Program(ctypes.Structure):
@@ -40,7 +41,10 @@ def give_up_root(uid: int = 65534) -> None:
     """Become nobody, for good: no saved uid, no groups, no capabilities. Root is exempt from RLIMIT_NPROC."""
     os.setgroups([])
     os.setresgid(uid, uid, uid)
-    os.setresuid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)  # clears all capabilities but the inheritable ones
+    header, none = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0), (ctypes.c_uint32 * 6)()
+    if _libc.capset(header, none):
+        raise OSError(ctypes.get_errno(), "capset")
 
 
 class Confinement:

@@ -221,6 +221,7 @@ class Gradient(Described):
     f: Described
 
     def _value(self, x: Tensor) -> Tensor:
+        x = _argument(x, None)
         gradient: Callable[[Tensor], Tensor] = torch.func.grad(self.f)
         for _ in range(x.dim() - 1):
             gradient = torch.func.vmap(gradient)

@@ -190,7 +190,7 @@ class Decoder:
                 if any(type(key) is not str for key in node):
                     raise WireError("keys")
                 return {self._text(key): value(item, depth + 1) for key, item in node.items()}
-            if kind is not list or not node:
+            if kind is not list or not node or type(node[0]) is not int:
                 raise WireError("unknown node")
             if node[0] == LIST:
                 return [value(item, depth + 1) for item in node[1:]]

@@ -1,0 +1,451 @@
+"""One submission in the sandbox: how it loads, what its calls see, and how each way of failing is told apart."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+
+from autograder.sandbox.limits import Limits
+from autograder.sandbox.worker import Worker
+from autograder.testing.outcomes import Died, Fault, OutOfMemory, StudentError, TimedOut, Trace, Unsendable
+from autograder.testing.sandboxed import Sandboxed
+from autograder.testing.student import Operator
+
+X = torch.tensor([[2.0, 1.0], [1.0, 3.0]])
+
+
+# ---- loading
+
+
+def test_a_failing_statement_costs_only_itself(make_worker):
+    worker = make_worker("before = 1\n\n1 / 0\nimport nothing_like_this\ndef f():\n    return before + 1\n")
+    loaded = worker.load()
+    assert [(failure.file, failure.line, failure.kinds[0]) for failure in loaded.failures] == [
+        ("submission.py", 3, "ZeroDivisionError"),
+        ("submission.py", 4, "ModuleNotFoundError"),
+    ]
+    assert worker.call("f", [], seed=0) == 2
+
+
+def test_the_line_of_a_failure_is_where_it_arose(make_worker):
+    worker = make_worker("def g():\n    raise KeyError('a')\n\ng()\n")
+    (failure,) = worker.load().failures
+    assert (failure.line, failure.kinds[:2], failure.text) == (2, ("KeyError", "LookupError"), "'a'")
+
+
+def test_leaving_the_interpreter_is_a_failing_statement(make_worker):
+    worker = make_worker("import sys\nsys.exit(0)\ndef f(): return 1")
+    assert worker.load().failures[0].kinds[0] == "SystemExit"
+    assert worker.call("f", [], seed=0) == 1
+
+
+@pytest.mark.parametrize("source", ["def f(:\n    return 1\n", "x = 1\x00", "(" * 10_000, "\ndef f():\nreturn 1\n"])
+def test_a_text_that_does_not_parse_costs_the_file(make_worker, source):
+    loaded = make_worker(source).load()
+    assert loaded.names == frozenset()
+    assert len(loaded.failures) == 1
+
+
+def test_a_syntax_error_is_reported_with_its_line(make_worker):
+    (failure,) = make_worker("x = 1\ndef f(:\n    return 1\n").load().failures
+    assert (failure.line, failure.kinds[0]) == (2, "SyntaxError")
+
+
+def test_future_imports_apply_to_the_statements_after_them(make_worker):
+    worker = make_worker('"""doc"""\nfrom __future__ import annotations\ndef f(x: undefined): return __doc__')
+    assert worker.load().failures == ()
+    assert worker.call("f", [1], seed=0) == "doc"
+
+
+def test_helper_modules_and_packages_are_imported_from_memory(make_worker):
+    files = {
+        "helpers/linear.py": "from . import scale\nimport constants\ndef f(x): return scale.double(x) + constants.ONE",
+        "helpers/scale.py": "def double(x): return 2 * x",
+        "constants.py": "ONE = 1",
+        "package/__init__.py": "from package.inner import *",
+        "package/inner.py": "def g(): return 7",
+    }
+    worker = make_worker(
+        "import helpers.linear\nfrom package import g\ndef f(x): return helpers.linear.f(x)", files=files
+    )
+    assert worker.load().failures == ()
+    assert worker.call("f", [3], seed=0) == 7
+    assert worker.call("g", [], seed=0) == 7
+
+
+def test_a_failing_helper_is_reported_where_it_fails(make_worker):
+    worker = make_worker("import helper\n", files={"helper.py": "\n\nraise OSError('x')\n"})
+    (failure,) = worker.load().failures
+    assert (failure.file, failure.line) == ("helper.py", 3)
+
+
+def test_helpers_beside_a_main_file_in_a_folder(client):
+    files = {"hw1/solution-1.py": "import helper\ndef f(): return helper.x", "hw1/helper.py": "x = 4"}
+    worker = Worker(client, files, "hw1/solution-1.py")
+    assert worker.call("f", [], seed=0) == 4
+    worker.stop()
+
+
+def test_the_main_module_behaves_as_an_imported_one(make_worker):
+    source = """
+import dataclasses, inspect, typing, sys, torch
+@dataclasses.dataclass
+class Point:
+    x: float
+def source_text(): return inspect.getsource(Point)
+def name(): return [__name__, __file__, sys.modules[__name__] is sys.modules["submission"]]
+@torch.jit.script
+def scripted(x: torch.Tensor) -> torch.Tensor:
+    return x + 1
+if __name__ == "__main__":
+    raise RuntimeError
+"""
+    worker = make_worker(source)
+    assert worker.load().failures == ()
+    assert "x: float" in worker.call("source_text", [], seed=0)
+    assert worker.call("name", [], seed=0) == ["submission", "submission.py", True]
+    assert torch.equal(worker.call("scripted", [X], seed=0), X + 1)
+
+
+def test_plots_bars_and_widgets_are_inert(make_worker):
+    source = """
+import torch
+import matplotlib; matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import seaborn as sns, plotly.graph_objects as go
+from mpl_toolkits.mplot3d import Axes3D
+from matplotlib import colors
+from pylab import *
+from IPython.display import display, HTML
+from ipywidgets import interact, FloatSlider
+from tqdm.notebook import tqdm
+from tqdm import trange
+sns.set_theme()
+plt.rcParams["figure.dpi"] = 150
+fig, ax = plt.subplots(figsize=(3, 3))
+fig, (left, right) = plt.subplots(1, 2)
+fig, axes = plt.subplots(2, 2)
+for axis in axes.flat: axis.plot([1], [2], label="a")
+axes[0, 1].set_title("t")
+line, = ax.plot([1, 2], [3, 4]); line.set_color("r")
+counts, edges, patches = ax.hist([1, 2])
+with plt.style.context("dark"): plt.show()
+class MyNorm(colors.Normalize): pass
+@interact(x=(0, 1))
+def f(x):
+    for i in tqdm(range(3), desc="d"): x = x + i
+    with tqdm(total=3) as bar: bar.update(1)
+    for i in trange(2): x = x + i
+    plt.plot(x); display(HTML("b"))
+    return x
+"""
+    worker = make_worker(source)
+    assert worker.load().failures == ()
+    assert worker.call("f", [1.0], seed=0) == 5.0
+
+
+def test_nothing_of_the_project_can_be_imported_or_found(make_worker):
+    source = """
+import os, sys
+def attempt(name):
+    __import__(name)
+def files():
+    found = []
+    for root, folders, names in os.walk("/"):
+        if root.startswith(("/usr", "/packages", "/sys", sys.prefix)): folders.clear(); continue
+        found += [os.path.join(root, name) for name in names]
+    return found
+"""
+    worker = make_worker(source)
+    for name in (
+        "autograder.testing",
+        "autograder.sandbox.worker",
+        "autograder.grading",
+        "reference",
+        "tests",
+        "pytest",
+    ):
+        with pytest.raises(StudentError, match="ModuleNotFoundError"):
+            worker.call("attempt", [name], seed=0)
+    ours = {path.name for path in Path(__file__).parents[3].joinpath("autograder/sandbox/inside").glob("*.py")}
+    visible = [path for path in worker.call("files", [], seed=0) if path.startswith("/project")]
+    assert {Path(path).name for path in visible if path.endswith(".py")} <= ours
+    assert all("/inside/" in path for path in visible)
+
+
+# ---- calls
+
+
+def test_values_and_errors_with_the_students_own_line(make_worker):
+    source = "import torch\nimport helper\ndef f(a): return a @ a\ndef g(a):\n    return helper.solve(a)  # here\n"
+    helper = "import torch\ndef solve(a):\n    return torch.linalg.inv(a)\n"
+    worker = make_worker(source, files={"helper.py": helper})
+    assert torch.equal(worker.call("f", [X], seed=0), X @ X)
+    with pytest.raises(StudentError) as caught:
+        worker.call("g", [torch.zeros(2, 2)], seed=0)
+    assert caught.value.kinds[:2] == ("_LinAlgError", "RuntimeError")
+    assert caught.value.trace == Trace("helper.py", 3, "return torch.linalg.inv(a)")
+
+
+def test_a_missing_function_is_an_error(make_worker):
+    with pytest.raises(StudentError, match="NameError"):
+        make_worker("").call("f", [], seed=0)
+
+
+def test_generators_are_seeded_before_every_call(make_worker):
+    draws = "[torch.rand(2).tolist(), random.random(), float(numpy.random.rand())]"
+    source = f"import torch, random, numpy\ndef f(): return {draws}"
+    worker = make_worker(source)
+    first, second, third = (worker.call("f", [], seed=seed) for seed in (1, 2, 1))
+    assert first == third
+    assert all(a != b for a, b in zip(first, second, strict=True))
+
+
+def test_the_default_type_that_a_student_sets_is_kept(make_worker):
+    worker = make_worker("import torch\ntorch.set_default_dtype(torch.float64)\ndef f(): return torch.ones(1)")
+    for _ in range(2):
+        assert worker.call("f", [], seed=0).dtype == torch.float64
+
+
+def test_arguments_as_they_are_afterwards(make_worker):
+    worker = make_worker("def f(a, b):\n    a[0] += 1\n    return a\n")
+    a, b = worker.call("f", [X, 2.0], seed=0, want="arguments")
+    assert torch.equal(a, X + torch.tensor([[1.0, 1.0], [0.0, 0.0]]))
+    assert b == 2.0
+
+
+def test_operators_are_seen_in_torch_and_in_numpy_however_they_are_spelled(make_worker):
+    source = """
+import torch, numpy
+from numpy.linalg import inv
+def by_torch(a): return (a @ a).inverse() + 1
+def by_numpy(a): return torch.from_numpy(inv(a.numpy()))
+def by_gradient(f, a): return torch.func.grad(lambda a: f(a).sum())(a)
+def failing(a): raise ValueError
+def many(a):
+    for _ in range(5000): a = a + 1
+    return a
+"""
+    worker = make_worker(source)
+    names = [name for name, _ in worker.call("by_torch", [X], seed=0, want="operators")]
+    assert names[0] == "mm"
+    assert "linalg_inv_ex" in names
+    assert ("numpy.inv", ((2, 2),)) in worker.call("by_numpy", [X], seed=0, want="operators")
+    assert worker.call("failing", [X], seed=0, want="operators") == []
+    assert len(worker.call("many", [X], seed=0, want="operators")) == 5000
+
+
+def test_what_a_described_function_evaluates_is_not_the_students_doing(make_worker):
+    from autograder.sandbox.inside.functions import GaussianMixtureLogDensity
+
+    mixture = GaussianMixtureLogDensity(torch.zeros(1), torch.zeros(1, 2), torch.eye(2)[None])
+    worker = make_worker("def f(g, x): return g(x) * 2")
+    operators = worker.call("f", [mixture, X], seed=0, want="operators")
+    assert [name for name, _ in operators] == ["mul"]
+
+
+def test_what_is_printed_is_captured_and_cut(make_worker):
+    worker = make_worker("import sys\ndef f(n):\n    print('a' * n)\n    print('b', file=sys.stderr)")
+    worker.call("f", [2], seed=0)
+    assert worker.output == "aa\nb\n"
+    worker.call("f", [1 << 22], seed=0)
+    assert worker.output == "a" * 4096
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "numpy.ones(2)",
+        "numpy.float64(1)",
+        "(i for i in [1])",
+        "torch.zeros(1 << 26)",
+        "torch.ones(1).to_sparse()",
+        "{1: 2}",
+    ],
+)
+def test_what_is_not_plain_data_cannot_be_looked_at(make_worker, expression):
+    worker = make_worker(f"import torch, numpy\ndef f(): return {expression}")
+    with pytest.raises(Unsendable):
+        worker.call("f", [], seed=0)
+    assert worker.starts == 1
+
+
+@pytest.mark.parametrize("name", ["SystemExit", "KeyboardInterrupt", "GeneratorExit", "Odd"])
+def test_exceptions_of_every_kind_are_the_students(make_worker, name):
+    source = "class Odd(BaseException):\n    def __str__(self): raise self\n"
+    worker = make_worker(source + f"def f(): raise {name}")
+    with pytest.raises(StudentError) as caught:
+        worker.call("f", [], seed=0)
+    assert caught.value.kinds[0] == name
+    assert worker.starts == 1
+
+
+# ---- the ends of a worker
+
+
+@pytest.mark.parametrize("body", ["while True: pass", "(10 ** 10 ** 8)", "import time; time.sleep(1000)"])
+def test_a_call_that_takes_too_long(make_worker, body):
+    worker = make_worker(f"def f():\n    {body}\ndef ok(): return 1", Limits(call=0.4))
+    with pytest.raises(TimedOut) as caught:
+        worker.call("f", [], seed=0)
+    assert caught.value.call.function == "f"
+    assert worker.call("ok", [], seed=0) == 1
+    assert worker.starts == 2
+
+
+def test_processor_time_is_limited_too(make_worker):
+    ignore = "import signal\nsignal.signal(signal.SIGXCPU, signal.SIG_IGN)\n"
+    for first_line in ("", ignore):
+        worker = make_worker(first_line + "def f():\n    while True: pass", Limits(cpu=1, call=60))
+        with pytest.raises(TimedOut, match="processor time"):
+            worker.call("f", [], seed=0)
+
+
+@pytest.mark.parametrize(
+    "expression", ["torch.zeros(1 << 32)", "bytearray(1 << 34)", "[0] * (1 << 33)", "torch.ones(1 << 17) @ big()"]
+)
+def test_memory_is_limited(make_worker, expression):
+    source = "import torch\ndef big(): return torch.ones(1 << 17, 1 << 14)\ndef ok(): return 1\n"
+    source += f"def f(): return {expression}"
+    worker = make_worker(source, Limits(memory=1 << 29))
+    with pytest.raises(OutOfMemory):
+        worker.call("f", [], seed=0)
+    assert worker.call("ok", [], seed=0) == 1
+    assert worker.starts == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "word"),
+    [
+        ("os._exit(0)", "exit status 0"),
+        ("os._exit(7)", "exit status 7"),
+        ("import ctypes; ctypes.string_at(0)", "SIGSEGV"),
+        ("os.write(3, b'x' * 100)", "written to"),
+        ("os.close(3)", "closed"),
+    ],
+)
+def test_ways_to_die(make_worker, body, word):
+    worker = make_worker(f"import os\ndef f():\n    {body}\n    while True: pass\ndef ok(): return 1")
+    with pytest.raises(Died, match=word):
+        worker.call("f", [], seed=0)
+    assert worker.call("ok", [], seed=0) == 1
+
+
+def test_a_reply_before_its_request_is_a_forgery(make_worker):
+    forge = make_worker(
+        "import os\nfrom autograder.sandbox.inside import wire\nimport struct, gc\n"
+        "def f():\n"
+        "    worker = next(o for o in gc.get_objects() if type(o).__name__ == 'Worker')\n"
+        "    head, data = worker.encoder.encode([worker.number + 1, 'ok', 42, ''])\n"
+        "    own, _ = worker.encoder.encode([worker.number, 'ok', 1, ''])\n"
+        "    os.write(3, b''.join(struct.pack('<II', len(frame), 0) + frame for frame in (own, head)))\n"
+        "    while True: pass\n"
+        "def ok(): return 1\n"
+    )
+    assert forge.call("f", [], seed=0) == 1
+    with pytest.raises(Died, match="before there was a request"):
+        forge.call("ok", [], seed=0)
+
+
+def test_a_submission_that_hangs_when_it_is_loaded_says_so_once(make_worker):
+    worker = make_worker("while True: pass", Limits(load=0.5))
+    for _ in range(2):
+        with pytest.raises(TimedOut, match="loading"):
+            worker.call("f", [], seed=0)
+    with pytest.raises(TimedOut, match="loading"):
+        worker.load()
+    assert worker.starts == 1
+
+
+def test_a_submission_that_dies_when_it_is_loaded(make_worker):
+    with pytest.raises(Died, match="exit status 5"):
+        make_worker("import os\nos._exit(5)").load()
+
+
+def test_memory_that_runs_out_while_loading_costs_the_statement(make_worker):
+    worker = make_worker("import torch\nbig = torch.zeros(1 << 34)\ndef f(): return 1")
+    assert len(worker.load().failures) == 1
+    assert worker.call("f", [], seed=0) == 1
+
+
+def test_a_worker_killed_from_outside_is_a_fault_and_not_the_students(make_worker):
+    worker = make_worker("def f(): return 1")
+    worker.load()
+    signal.pidfd_send_signal(worker._conversation._process.pidfd, signal.SIGKILL)
+    with pytest.raises(Fault, match="from outside"):
+        worker.call("f", [], seed=0)
+    assert worker.call("f", [], seed=0) == 1
+
+
+def test_a_worker_has_no_rights_left(make_worker):
+    worker = make_worker("def f(): return 1")
+    worker.load()
+    fdinfo = Path(f"/proc/self/fdinfo/{worker._conversation._process.pidfd}").read_text()
+    pid = next(line.split()[1] for line in fdinfo.splitlines() if line.startswith("Pid:"))
+    status = dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    assert {status[name] for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == {"0" * 16}
+    assert status["Seccomp"] == "2"
+    assert status["NoNewPrivs"] == "1"
+    assert "0" not in status["Uid"].split()
+    assert status["Uid"].split() == ([str(os.getuid())] * 4 if os.getuid() else ["65534"] * 4)
+    open_files = [str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir() if int(fd.name) > 2]
+    assert [name.partition(":")[0] for name in open_files] == ["socket"]
+
+
+# ---- as a property sees it
+
+
+@pytest.fixture
+def student(client):
+    source = """
+import torch
+count = 0
+1 / 0
+def noise(): return torch.rand(3)
+def counter():
+    global count
+    count += 1
+    return count
+def add(a):
+    a += 1
+    print("hello")
+    return a
+"""
+    with_source = Sandboxed(client, {"submission.py": source}, "submission.py", seed=5)
+    yield with_source
+    with_source.close()
+    with_source.close()
+
+
+def test_a_sandboxed_student(student):
+    assert student.has("noise")
+    assert not student.has("nothing")
+    assert [failure.line for failure in student.failures] == [4]
+    assert torch.equal(student.add(X), X + 1)
+    assert student.output == "hello\n"
+    assert student.last.function == "add"
+    assert torch.equal(student.answer, X + 1)
+    assert torch.equal(student.arguments_after("add", [X])[0], X + 1)
+    assert student.operators("add", [X]) == [Operator("add_", ((2, 2),))]
+
+
+def test_equal_seeds_give_equal_noise_call_by_call(student):
+    first, second = student.noise(), student.noise()
+    assert not torch.equal(first, second)
+    again, other = student.fresh(5), student.fresh(6)
+    assert torch.equal(again.noise(), first)
+    assert torch.equal(again.noise(), second)
+    assert not torch.equal(other.noise(), first)
+    again.close()
+    other.close()
+
+
+def test_a_fresh_student_has_no_memory_of_earlier_calls(student):
+    assert [student.counter(), student.counter()] == [1, 2]
+    fresh = student.fresh(1)
+    assert fresh.counter() == 1
+    fresh.close()
