@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import ast
 import collections
+import contextlib
 import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from autograder.grading.submission import Sources
 from autograder.grading.syntax import parse
-from autograder.testing.resolve import Class, Function, Installed, Instance, Resolver, Target, Targets
+from autograder.testing.resolve import Class, ExhaustedError, Function, Installed, Instance, Resolver, Target, Targets
 from autograder.testing.scopes import COMPREHENSIONS, Names, Scope
 
-MOST_NODES = 300_000
 _EVALUATORS = ("builtins.eval", "builtins.exec")
 
 
@@ -38,12 +38,11 @@ class Use:
 
 
 def uses(sources: Sources, functions: Sequence[str]) -> list[Use]:
-    """Everything that these functions of a submission use."""
+    """Everything that these functions of a submission use; of a source beyond all measure, what was found in time."""
     reader = _Reader(sources)
-    try:
-        return reader.read(functions)
-    except RecursionError:  # nested beyond what anyone writes: what was found until then
-        return reader.found
+    with contextlib.suppress(ExhaustedError, RecursionError):
+        reader.read(functions)
+    return reader.uses()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,25 +65,26 @@ class _Reader:
         self.seen: set[tuple[int, int]] = set()
         self.found: list[Use] = []
         self.methods: set[str] = set()  # asked of objects that reading cannot identify
-        self.classes: dict[int, Class] = {}
+        self.classes: set[int] = set()
+        self.defined: dict[str, list[Class]] = {}  # what the classes that are reached define
         self.kept: list[ast.AST] = []  # alive, because nodes are known by their id
-        self.nodes = 0
 
-    def read(self, functions: Sequence[str]) -> list[Use]:
+    def read(self, functions: Sequence[str]) -> None:
         """Walk until nothing new is reached."""
         scope = self.names.module(self.main.removesuffix(".py"))
         if scope is None:
-            return []
+            return
         for name in functions:
             mention = ast.Name(name, ast.Load(), lineno=1, end_lineno=1)
             self.kept.append(mention)
             self._values(mention, scope)  # first, because their lines are the student's
             self._later(mention, scope)
-        while self.work and self.nodes < MOST_NODES:
-            node, inside = self.work.popleft()
-            self._walk(_Step(node, inside))
-        own = {name for found in self.classes.values() for name in self.resolver.members(found)}
-        return [use for use in self.found if use.kind != "method" or use.name not in own]
+        while self.work:
+            self._walk(_Step(*self.work.popleft()))
+
+    def uses(self) -> list[Use]:
+        """What was found, without methods that may be those of the student's own classes."""
+        return [use for use in self.found if use.kind != "method" or use.name not in self.defined]
 
     def _later(self, node: ast.AST, scope: Scope) -> None:
         if (id(node), id(scope)) not in self.seen:
@@ -94,8 +94,8 @@ class _Reader:
     def _walk(self, start: _Step) -> None:
         """Look at a node and all inside it, outermost first, in the order of the source."""
         stack = [start]
-        while stack and self.nodes < MOST_NODES:
-            self.nodes += 1
+        while stack:
+            self.resolver.spend(1)
             stack.extend(reversed(list(self._look(stack.pop()))))
 
     def _look(self, step: _Step) -> Iterator[_Step]:
@@ -147,6 +147,7 @@ class _Reader:
 
     def _mention(self, targets: Targets, step: _Step) -> None:
         """Record what is installed, and follow what is the student's."""
+        self.resolver.spend(len(targets))
         for target in targets:
             if isinstance(target, Installed):
                 self._record("name", target.name, step.node, step.scope, self._arguments(step))
@@ -157,9 +158,10 @@ class _Reader:
         self._mention(targets, step)
         if not targets:
             self._record("method", attr, step.node, step.scope, self._arguments(step))
-            self.methods.add(attr)
-            for found in list(self.classes.values()):
-                self._method(found, attr)
+            if attr not in self.methods:
+                self.methods.add(attr)
+                for found in self.defined.get(attr, []):
+                    self._method(found, attr)
 
     def _values(self, node: ast.Name | ast.Attribute, scope: Scope) -> None:
         """Follow the expressions that a name of an enclosing scope or another module was given."""
@@ -167,7 +169,9 @@ class _Reader:
             found = scope.find(node.id)
             if found is not None and found[0] is scope and scope.parent is not None:
                 return  # a local's expression stands in the body that is walked already
-        for value, where in self.resolver.values(node, scope):
+        given = self.resolver.values(node, scope)
+        self.resolver.spend(len(given))
+        for value, where in given:
             self._later(value, where)
 
     def _call(self, node: ast.Call, step: _Step) -> None:
@@ -202,21 +206,20 @@ class _Reader:
         """A class: what its definition runs, what calling it and its operators run, and the methods asked of anyone."""
         if id(found.node) in self.classes:
             return
-        self.classes[id(found.node)] = found
+        self.classes.add(id(found.node))
         node, scope = found.node, self.names.inner(found.node, found.owner)
         for outside in (*node.bases, *node.keywords, *node.decorator_list):
             self._later(outside, found.owner)
         for stmt in node.body:
             self._later(stmt, scope)
-        names = self.resolver.members(found)
-        for name in names:
+        for name in self.resolver.members(found):
+            self.defined.setdefault(name, []).append(found)
             if name in self.methods or name == "forward" or (name.startswith("__") and name.endswith("__")):
                 self._method(found, name)
 
     def _method(self, found: Class, name: str) -> None:
-        if name in self.resolver.members(found):
-            for target in self.resolver.member(found, name):
-                self._follow(target)
+        for target in self.resolver.member(found, name):
+            self._follow(target)
 
     def _arguments(self, step: _Step) -> tuple[Any, ...] | None:
         if step.call is None:

@@ -11,7 +11,7 @@ from typing import Any
 from autograder.testing.scopes import FUNCTIONS, Binding, FunctionNode, Names, Scope
 
 DEEPEST = 60
-MOST_PLACES = 200
+MOST_WORK = 300_000
 NOT_LITERAL = object()
 _GETATTR = "builtins.getattr"
 _ATTRGETTERS = ("operator.attrgetter", "operator.methodcaller")
@@ -61,13 +61,26 @@ Targets = frozenset[Target]
 NOTHING: Targets = frozenset()
 
 
+class ExhaustedError(Exception):
+    """A source so large or so tangled that reading it stops here."""
+
+
 class Resolver:
     """Resolves expressions and names; answers are kept, so that each is worked out once."""
 
     def __init__(self, names: Names) -> None:
         self.names = names
         self._known: dict[tuple[int | str, int], Targets] = {}
+        self._values: dict[tuple[str, int], list[tuple[ast.expr, Scope]]] = {}
+        self._members: dict[int, dict[str, list[tuple[ast.AST, Scope]]]] = {}
         self._deep = 0
+        self._work = 0
+
+    def spend(self, work: int) -> None:
+        """Count work, in nodes looked at; ExhaustedError when it is more than a submission is worth."""
+        self._work += work
+        if self._work > MOST_WORK:
+            raise ExhaustedError
 
     def resolve(self, node: ast.expr, scope: Scope) -> Targets:
         """All that an expression may stand for; nothing where reading cannot tell. Cycles resolve to nothing."""
@@ -75,7 +88,9 @@ class Resolver:
 
     def name(self, name: str, scope: Scope) -> Targets:
         """All that a name may stand for in a scope."""
-        return self._once((name, id(scope)), lambda: self._name(name, scope))
+        place = scope.find(name)
+        where = scope.module if place is None else place[0]
+        return self._once((name, id(where)), lambda: self._name(name, where))
 
     def _once(self, key: tuple[int | str, int], work: Callable[[], Targets]) -> Targets:
         if key not in self._known:
@@ -85,6 +100,7 @@ class Resolver:
             self._deep += 1
             try:
                 self._known[key] = work()
+                self.spend(len(self._known[key]))
             finally:
                 self._deep -= 1
         return self._known[key]
@@ -112,8 +128,10 @@ class Resolver:
     def _name(self, name: str, scope: Scope) -> Targets:
         found = scope.find(name)
         if found is not None:
+            self.spend(len(found[1]))
             return frozenset().union(*(self._binding(binding) for binding in found[1]))
         targets: set[Target] = set()
+        self.spend(len(scope.module.stars))
         for star in scope.module.stars:
             if star.module is not None:
                 targets |= self._attribute(frozenset({Module(star.module)}), name)
@@ -195,8 +213,10 @@ class Resolver:
 
     def members(self, of: Class) -> dict[str, list[tuple[ast.AST, Scope]]]:
         """What a class defines itself, and what its methods assign to ``self``: name -> definitions and values."""
+        if id(of.node) in self._members:
+            return self._members[id(of.node)]
         scope = self.names.inner(of.node, of.owner)
-        found: dict[str, list[tuple[ast.AST, Scope]]] = {}
+        found = self._members[id(of.node)] = {}
         for name, bindings in scope.bindings.items():
             for binding in bindings:
                 value = binding.definition or binding.value or binding.source
@@ -251,6 +271,7 @@ class Resolver:
             case ast.Attribute(attr="modules") if Installed("sys.modules") in self.resolve(table, scope):
                 return frozenset({Installed(key)}) if isinstance(key, str) else NOTHING
             case ast.Dict(keys=keys, values=values):
+                self.spend(len(keys))
                 entries = [v for k, v in zip(keys, values, strict=True) if k is not None and literal(k) == key]
                 return frozenset().union(*(self.resolve(entry, scope) for entry in entries))
             case ast.List(elts=items) | ast.Tuple(elts=items) if isinstance(key, int) and -len(items) <= key < len(
@@ -265,36 +286,37 @@ class Resolver:
 
     def values(self, node: ast.Name | ast.Attribute, scope: Scope) -> list[tuple[ast.expr, Scope]]:
         """The expressions behind a name, also one of another module: what it is given, and what is put in later."""
-        seen: set[tuple[str, int]] = set()
-        found: list[tuple[ast.expr, Scope]] = []
         if isinstance(node, ast.Name):
-            wanted = [(node.id, scope)]
-        else:
-            wanted = self._places(self.resolve(node.value, scope), node.attr)
-        while wanted and len(seen) < MOST_PLACES:
-            name, where = wanted.pop()
-            if (name, id(where)) in seen:
-                continue
-            seen.add((name, id(where)))
-            place = where.find(name)
-            if place is None:
-                for star in where.module.stars:
-                    wanted += self._places(frozenset({Module(star.module)} if star.module is not None else ()), name)
-                continue
-            for binding in place[1]:
-                value = binding.value or binding.source
-                if value is not None:
-                    found += [
-                        (value, binding.scope),
-                        *((later, place[0]) for later in place[0].additions.get(name, [])),
-                    ]
-                elif binding.module is not None and binding.member:
-                    wanted += self._places(frozenset({Module(binding.module)}), binding.member)
+            return self._given(node.id, scope)
+        modules = [target for target in self.resolve(node.value, scope) if isinstance(target, Module)]
+        return [given for target in modules for given in self._given_in(target.stem, node.attr)]
+
+    def _given(self, name: str, scope: Scope) -> list[tuple[ast.expr, Scope]]:
+        place = scope.find(name)
+        where = scope.module if place is None else place[0]
+        key = (name, id(where))
+        if key in self._values or self._deep >= DEEPEST:
+            return self._values.get(key, [])
+        found = self._values[key] = []
+        self._deep += 1
+        self.spend(len(where.module.stars))
+        for star in where.module.stars if place is None else ():
+            found += self._given_in(star.module, name) if star.module is not None else []
+        for binding in place[1] if place is not None else ():
+            value = binding.value or binding.source
+            if value is not None:
+                found.append((value, binding.scope))
+            elif binding.module is not None and binding.member:
+                found += self._given_in(binding.module, binding.member)
+        if any(scope is where for _, scope in found):  # not what is put into a module
+            found += [(later, where) for later in where.additions.get(name, [])]
+        self._deep -= 1
+        self.spend(len(found))
         return found
 
-    def _places(self, targets: Targets, name: str) -> list[tuple[str, Scope]]:
-        modules = [self.names.module(target.stem) for target in targets if isinstance(target, Module)]
-        return [(name, scope) for scope in modules if scope is not None]
+    def _given_in(self, stem: str, name: str) -> list[tuple[ast.expr, Scope]]:
+        scope = self.names.module(stem)
+        return [] if scope is None else self._given(name, scope)
 
     def constant(self, node: ast.expr, scope: Scope) -> Any:
         """The constant that an expression is, also through one name; else NOT_LITERAL."""

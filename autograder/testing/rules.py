@@ -225,6 +225,7 @@ def _pattern(patterns: frozenset[str]) -> re.Pattern[str]:
     return re.compile("|".join(alternatives) or r"(?!)")
 
 
+@functools.lru_cache(maxsize=4096)
 def _matches(name: str, patterns: frozenset[str]) -> bool:
     return _pattern(patterns).match(name) is not None
 

@@ -83,6 +83,7 @@ class Names:
 
     def __init__(self, sources: Sources) -> None:
         self.sources = sources
+        self._folders = {file[:cut] for file in sources.files for cut, mark in enumerate(file) if mark == "/"}
         self._scopes: dict[int, Scope] = {}
         self._modules: dict[str, Scope | None] = {}
 
@@ -132,7 +133,7 @@ class Names:
 
     def exists(self, stem: str) -> bool:
         """Whether the submission has such a module or package."""
-        return self.file_of(stem) is not None or any(name.startswith(f"{stem}/") for name in self.sources.files)
+        return self.file_of(stem) is not None or stem in self._folders
 
     def _fill(self, scope: Scope, body: Sequence[ast.stmt]) -> Scope:
         """Collect what the statements bind; a later unconditional binding in a module replaces earlier ones."""

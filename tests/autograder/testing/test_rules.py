@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from autograder.grading.submission import Sources
+from autograder.testing import resolve
 from autograder.testing.rules import (
     LOOPS,
     NO_AUTOGRAD,
@@ -215,6 +216,7 @@ DEEP = {
         ["class C0: pass", *(f"class C{i + 1}(C{i}): pass" for i in range(500)), "def f(A): return C500().g(A)"]
     ),
     "nested": "\n".join(" " * i + f"def f{i if i else ''}(A):" for i in range(90)) + "\n" + " " * 90 + "return A",
+    "many values": "if 1:\n" + " x = lambda: 0\n" * 2000 + "def f(A):\n" + " x()\n" * 2000,
     "cycle of names": "a = b\nb = a\ndef f(A): return a(A)",
     "cycle of classes": "class A(B): pass\nclass B(A): pass\ndef f(x): return A().g(x)",
     "cycle of itself": "f = f",
@@ -227,6 +229,13 @@ DEEP = {
 def test_no_source_is_too_much(source: str) -> None:
     sentence = read(NO_INVERSE_OR_SOLVE, source)
     assert sentence is None or ".inverse()" in sentence
+
+
+def test_reading_stops_where_a_source_is_beyond_all_measure(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = "def f(A):\n    A.inverse()\n" + "    A\n" * 500
+    monkeypatch.setattr(resolve, "MOST_WORK", 100)
+    assert read(NO_INVERSE, source) == "calls .inverse() (submission.py, line 2)"
+    assert read(NO_INVERSE, f"{source}    A.pinverse()".replace("A.inverse()", "A")) is None
 
 
 def test_a_long_chain_of_functions_is_followed_to_its_end() -> None:
