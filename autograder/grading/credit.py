@@ -27,7 +27,8 @@ def verdict_of_kind(kind: Kind) -> Verdict:
 
 def verdict_of(outcomes: Sequence[Outcome], broken_rules: Sequence[str]) -> Verdict:
     """right = every property passed; otherwise the gravest: rule > timeout > memory > error > wrong."""
-    verdicts = {verdict_of_kind(outcome.kind) for outcome in outcomes} | ({Verdict.RULE} if broken_rules else set())
+    tried = (outcome for outcome in outcomes if outcome.kind is not Kind.NOT_TRIED)
+    verdicts = {verdict_of_kind(outcome.kind) for outcome in tried} | ({Verdict.RULE} if broken_rules else set())
     return min(verdicts, key=_PRECEDENCE.index, default=Verdict.RIGHT)
 
 

@@ -19,6 +19,7 @@ Answered = tuple[tuple[Any, ...], Any]
 
 def diagnose(entry: Entry, student: Student, counterexamples: Sequence[Call]) -> Misconception | None:
     """The first known misconception that agrees with the student on every probe and is wrong on one of them."""
+    student.begin({})  # an answer of the wrong form may be a known one, too
     for function in entry.record.functions:
         suspects = [known for known in entry.misconceptions if known.function == function.name]
         if not suspects:

@@ -18,6 +18,7 @@ from autograder.grading.syntax import only_definitions, problem
 
 SOURCE_LIMIT = MEBI
 _CELLS = 5000
+_CONTAINERS = 1_000_000
 _TAGS_NOT_RUN = {"experiment", "skip", "no-grade"}
 
 
@@ -57,6 +58,8 @@ def read_notebook(data: bytes) -> NotebookCode:
 def _document(data: bytes) -> Any:
     if not data.strip():
         raise RefusedError("it is empty.")
+    if data.count(b"[") + data.count(b"{") > _CONTAINERS:  # 20 MiB of "[],[]," would become a gigabyte of lists
+        raise RefusedError("its outputs are too large; clear them and save it again.")
     try:
         return json.loads(data)
     except (ValueError, RecursionError, MemoryError):

@@ -27,6 +27,7 @@ _READ_IN_ALL = 64 * MEBI
 _SOURCES_IN_ALL = 4 * MEBI
 _SOURCE_FILES = 50
 _ENTRIES = 1000
+_PARSED_TO_CHOOSE = MEBI // 2  # characters; a tree takes some seconds and a gigabyte for a few megabytes of "x;x;"
 _NOTES = 20
 # A coding line may name any codec; some are quadratic, some are not about text.
 _CODECS = re.compile(r"utf-8|ascii|iso8859|cp\d|koi8|mac|gb|big5|shift_jis|euc_|hz$|johab")
@@ -46,11 +47,6 @@ class _Code:
     text: str
     cells: tuple[tuple[int, int], ...] = ()
     notes: tuple[str, ...] = ()
-
-    def preference(self) -> tuple[int, int, int, bool, str]:
-        """Smaller is graded first, as read_student says."""
-        depth = self.name.count("/")
-        return _kind(self.name), -finished_functions(self.text), depth, _is_notebook(self.name), self.name
 
 
 def read_student(folder: Folder) -> tuple[Sources | None, tuple[str, ...]]:
@@ -186,7 +182,7 @@ def _code(name: str, data: bytes) -> _Code:
 
 def _choose(read: list[_Code], notes: list[str]) -> Sources:
     """The main file, and the modules that it can import."""
-    main = min(read, key=_Code.preference) if len(read) > 1 else read[0]
+    main = _main(read)
     folder, _, title = main.name.rpartition("/")
     files = {MAIN: main.text}
     for code in read:
@@ -200,6 +196,18 @@ def _choose(read: list[_Code], notes: list[str]) -> Sources:
         notes.append(f"{printable(main.name)} is the file that was graded.")
     notes += main.notes
     return Sources(files, MAIN, main.cells, printable(title))
+
+
+def _main(read: list[_Code]) -> _Code:
+    """What is graded among the files of the best kind, as read_student says."""
+    best = min(_kind(code.name) for code in read)
+    candidates = [code for code in read if _kind(code.name) == best]
+    finished = dict.fromkeys((code.name for code in candidates), 0)
+    to_parse = _PARSED_TO_CHOOSE if len(candidates) > 1 else 0
+    for code in candidates:
+        if (to_parse := to_parse - len(code.text)) >= 0:
+            finished[code.name] = finished_functions(code.text)
+    return min(candidates, key=lambda c: (-finished[c.name], c.name.count("/"), _is_notebook(c.name), c.name))
 
 
 def _summed_up(notes: list[str], anything: bool) -> tuple[str, ...]:
