@@ -194,6 +194,7 @@ def test_a_byte_order_mark_windows_lines_and_nan_in_outputs() -> None:
         (b"1" * 10_000, "damaged"),
         (b"[]", "not a notebook"),
         (b'{"cells": 3}', "not a notebook"),
+        (b'{"cells": [], "x": [' + b"[]," * 1_100_000 + b"[]]}", "outputs"),
         (b'{"worksheets": [1]}', "not a notebook"),
         (b'{"cells": [%s]}' % b",".join([b"{}"] * 6000), "cells"),
         (json.dumps({"cells": [cell("#" * (1 << 20))] * 2}).encode(), "1 MiB"),
