@@ -71,7 +71,7 @@ def _try_bubblewrap() -> str:
         return f"bubblewrap: the program bwrap is not installed. Install it: {install}."
     try:
         trial = subprocess.run(
-            [*command[:-1], "-c", "import ctypes"],
+            [*command[:-1], "-c", "pass"],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

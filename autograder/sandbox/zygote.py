@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import Any, Self
 
 from autograder.sandbox import mounts, policy
 from autograder.sandbox.levels import Level, probe
@@ -88,21 +88,34 @@ class Client:
         self.close()
 
 
+@dataclasses.dataclass(frozen=True)
+class _Ready:
+    """The zygote's number in the grader's world, a descriptor that stands for it, and its address space in bytes."""
+
+    pid: int
+    pidfd: int
+    base_size: int
+
+
 class Zygote:
     """A sandboxed interpreter with torch loaded, from which workers are forked.
 
-    level: by default the best of this machine. Start it from a thread that lasts: it dies with that thread.
-    Raises Fault when it does not start.
+    level: by default the best of this machine.  quick: ready in half the time, but the first step of an optimizer in
+    each worker takes a second.
+
+    The constructor does not wait until it is ready; what needs it does, and raises Fault when it does not start. Make
+    it in a thread that lasts: it dies with that thread.
     """
 
-    _pidfd: int
-
-    def __init__(self, level: Level | None = None) -> None:
+    def __init__(self, level: Level | None = None, *, quick: bool = False) -> None:
         self.level = probe().level if level is None else level
+        self._quick = quick
+        self._ready: _Ready | None
         self._start()
 
     def connect(self) -> Client:
-        """A new line; also from a forked child, at any time. Fault when the zygote is dead."""
+        """A new line; also from a child forked after the first one was made. Fault when the zygote is dead."""
+        base_size = self._await_ready().base_size
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             try:
@@ -110,16 +123,18 @@ class Zygote:
             except OSError:
                 ours.close()
                 raise Fault("the sandbox's zygote is dead") from None
-        return Client(ours, self.level, self._base_size)
+        return Client(ours, self.level, base_size)
 
     @property
     def pid(self) -> int:
         """Its number in the grader's world, not in its own."""
-        return self._pid
+        return self._await_ready().pid
 
     def alive(self) -> bool:
-        """Whether it still runs."""
-        return not select.select([self._pidfd], [], [], 0)[0]
+        """Whether it still runs, or is still starting."""
+        if self._ready is None:
+            return self._process.poll() is None
+        return not select.select([self._ready.pidfd], [], [], 0)[0]
 
     def restart(self) -> None:
         """Replace it; lines of the old one raise Fault from now on."""
@@ -131,18 +146,21 @@ class Zygote:
         if os.getpid() != self._owner:
             self._control.close()
             return
-        with contextlib.suppress(ProcessLookupError, OSError):
-            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+        if self._ready is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._ready.pidfd, signal.SIGKILL)
+            os.close(self._ready.pidfd)
+            self._ready = None
         self._control.close()
+        self._errors.close()
         self._process.kill()
         self._process.wait()
-        if self._pidfd >= 0:
-            os.close(self._pidfd)
-            self._pidfd = -1
 
     def _start(self) -> None:
-        self._owner = os.getpid()
-        control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._owner, self._ready = os.getpid(), None
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._control.settimeout(_START_SECONDS)
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # open as long as the zygote may write to it
         command, readable = mounts.bubblewrap_command() if self.level.bubblewrap else mounts.plain_command()
         root = os.geteuid() == 0
         options = {
@@ -150,36 +168,38 @@ class Zygote:
             "bpf": policy.compile_filter().hex() if self.level.seccomp else "",
             "packages": mounts.package_folders(self.level.bubblewrap),
             "drop": ("first" if self.level.bubblewrap else "last") if root else "",
+            "quick": self._quick,
         }
-        with theirs, tempfile.TemporaryFile() as errors:
+        with theirs:
             self._process = subprocess.Popen(
                 [*command, str(theirs.fileno()), json.dumps(options)],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                stderr=errors,
+                stderr=self._errors,
                 env=mounts.ENVIRONMENT,
                 cwd="/",
             )
-            theirs.close()
-            control.settimeout(_START_SECONDS)
-            self._control, self._pidfd = control, -1
-            self._pidfd = self._await_ready(errors)
-        self._pid = _outer_pid(self._pidfd)
-        pages = int(Path(f"/proc/{self._pid}/statm").read_text().split()[0])
-        self._base_size = pages * os.sysconf("SC_PAGESIZE")
 
-    def _await_ready(self, errors: IO[bytes]) -> int:
-        try:
-            _, fds, _, _ = socket.recv_fds(self._control, 100, 1)
-        except OSError:
-            fds = []
-        if not fds:
-            self.close()
-            errors.seek(0)
-            lines = errors.read().decode("utf-8", "replace").strip().splitlines()
-            raise Fault(f"the sandbox does not start ({self.level.value}): {lines[-1] if lines else 'no message'}")
-        return fds[0]
+    def _await_ready(self) -> _Ready:
+        if self._ready is None:
+            if os.getpid() != self._owner:
+                raise Fault("the sandbox was not ready when this process was forked")
+            try:
+                _, fds, _, _ = socket.recv_fds(self._control, 100, 1)
+                pid = _outer_pid(fds[0])
+                pages = int(Path(f"/proc/{pid}/statm").read_text().split()[0])
+            except (OSError, IndexError):
+                raise Fault(f"the sandbox does not start ({self.level.value}): {self._last_words()}") from None
+            self._ready = _Ready(pid, fds[0], pages * os.sysconf("SC_PAGESIZE"))
+        return self._ready
+
+    def _last_words(self) -> str:
+        if self._errors.closed:
+            return "it was closed"
+        self._errors.seek(0)
+        lines = self._errors.read().decode("utf-8", "replace").strip().splitlines()
+        return lines[-1] if lines else "no message"
 
     def __enter__(self) -> Self:
         return self

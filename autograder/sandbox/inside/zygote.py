@@ -38,7 +38,7 @@ def main(control_fd: int, options: dict[str, Any]) -> None:
     confine.die_with_parent(parent)
     if options["drop"] == "first":  # so that a torch that nobody can read fails here and not in a worker
         confine.give_up_root()
-    warm()
+    warm(optimizers=not options["quick"])
     confinement = confine.Confinement(options["readable"], bytes.fromhex(options["bpf"]))
     if options["drop"] == "last":  # an interpreter below a private home can be read until here
         confine.give_up_root()
@@ -53,8 +53,11 @@ def main(control_fd: int, options: dict[str, Any]) -> None:
     Zygote(control, confinement).serve()
 
 
-def warm() -> None:
-    """Do once what is slow the first time: imports, an optimizer's step, autograd, linear algebra, the codec."""
+def warm(optimizers: bool = True) -> None:
+    """Do once what is slow the first time: imports, autograd, linear algebra, the codec, an optimizer's step.
+
+    The last doubles the time; without it, the first step in every worker takes a second.
+    """
     import torch
 
     torch.set_num_threads(1)  # before any operation: libgomp's threads do not survive a fork
@@ -63,9 +66,9 @@ def warm() -> None:
     for name in _COMMON.split():
         importlib.import_module(name)
     model = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.BatchNorm1d(3))
-    optimizer = torch.optim.Adam(model.parameters())
     model(torch.ones(2, 3)).sum().backward()
-    optimizer.step()
+    if optimizers:
+        torch.optim.Adam(model.parameters()).step()
     rows = torch.eye(3, dtype=torch.float64)
     torch.func.vmap(torch.func.grad(lambda row: torch.linalg.solve(rows + 1, row).sum()))(rows)
     with observe.recording():

@@ -25,6 +25,7 @@ def zygote() -> Iterator[Zygote]:
     """The full level: a machine that cannot do it fails here."""
     torch.set_num_threads(1)
     with Zygote(Level.FULL) as zygote:
+        assert zygote.pid  # waits until it is ready, so that tests may fork
         yield zygote
 
 

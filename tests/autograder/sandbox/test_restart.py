@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from autograder.sandbox import mounts
 from autograder.sandbox.callables import Reference
 from autograder.sandbox.levels import Level
 from autograder.sandbox.worker import Worker
@@ -48,8 +49,9 @@ def test_a_dead_zygote_is_a_fault_until_it_is_replaced(own_zygote):
     client = own_zygote.connect()
     worker = worker_of(client)
     assert worker.call("f", [], seed=0) == 1
+    process = os.pidfd_open(own_zygote.pid)
     os.kill(own_zygote.pid, signal.SIGKILL)
-    assert has_ended(own_zygote._pidfd)
+    assert has_ended(process)
     assert not own_zygote.alive()
     with pytest.raises(Fault):
         worker.call("f", [], seed=0)
@@ -62,6 +64,15 @@ def test_a_dead_zygote_is_a_fault_until_it_is_replaced(own_zygote):
     with pytest.raises(Fault):
         worker_of(client).load()
     assert worker_of(own_zygote.connect()).call("f", [], seed=0) == 1
+
+
+def test_a_sandbox_that_does_not_start_says_why(monkeypatch):
+    monkeypatch.setattr(mounts, "bubblewrap_command", lambda: (["bwrap", "--no-such-option"], []))
+    with Zygote(Level.FULL) as zygote:
+        for _ in range(2):
+            with pytest.raises(Fault, match=r"does not start.*no-such-option"):
+                zygote.connect()
+        assert not zygote.alive()
 
 
 def test_a_zygote_that_dies_during_a_call_is_never_the_students_doing(own_zygote):
