@@ -18,6 +18,7 @@ from autograder.testing.assertions import known_kind
 from autograder.testing.bank import Entry
 from autograder.testing.outcomes import Fault, Interrupted, OutOfMemory, StudentError, TimedOut
 from autograder.testing.properties import Property
+from autograder.testing.rules import Rule
 from autograder.testing.runner import Kind, Outcome, run_properties
 from autograder.testing.sandboxed import Sandboxed
 from autograder.testing.search import Options
@@ -90,17 +91,12 @@ def _unusable(entry: Entry, student: Sandboxed, sources: Sources) -> tuple[Verdi
 
 
 def _rules(entry: Entry, student: Sandboxed, sources: Sources) -> list[PropertyResult]:
-    """One result per rule, by reading the sources and by counting operators on the first dense case."""
+    """One result per rule, by reading the sources and by counting operators on the dense cases."""
     names = [function.name for function in entry.record.functions]
     results = []
     for rule in entry.record.rules:
         broken = rule.read(sources, names)
-        for function in entry.record.functions if broken is None else ():
-            arguments = function.cases.dense[0].arguments(function.parsed)
-            try:
-                broken = broken or rule.count(student.operators(function.name, arguments), arguments)
-            except (StudentError, Interrupted):
-                break
+        broken = broken or _counted(entry, student, rule)
         results.append(
             PropertyResult(
                 name=rule.name,
@@ -113,6 +109,20 @@ def _rules(entry: Entry, student: Sandboxed, sources: Sources) -> list[PropertyR
             )
         )
     return results
+
+
+def _counted(entry: Entry, student: Sandboxed, rule: Rule) -> str | None:
+    """What the operators that ran say. They are self-reported, so they can only deny."""
+    for function in entry.record.functions:
+        for case in function.cases.dense:
+            arguments = case.arguments(function.parsed)
+            try:
+                broken = rule.count(student.operators(function.name, arguments), arguments)
+            except (StudentError, Interrupted):
+                return None
+            if broken is not None:
+                return broken
+    return None
 
 
 def _explained(

@@ -52,7 +52,7 @@ class Property:
 
     def run(self, student: Student, options: Options) -> None:
         """Try the property; raise the failure with the simplest counterexample that was found."""
-        search(self.body, self.sources, student, options.of(self.exercise, self.name))
+        search(self.body, self.sources, student, options, self.exercise, self.name)
 
 
 def given(**sources: Source) -> Callable[[Body], Body]:

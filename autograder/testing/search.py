@@ -1,14 +1,14 @@
-"""The search for a counterexample: fixed cases first, then Hypothesis draws and shrinks.
+"""The search for a counterexample: fixed cases, then random draws; Hypothesis then looks for a simpler one.
 
-A fixed case that fails is kept while Hypothesis looks for a smaller one. The search ends when it has spent its calls,
-so a slow function is not shrunk for minutes: the smallest failure seen so far is reported.
+The search for a simpler one ends when it has spent its calls, so a slow function is not shrunk for minutes: the
+smallest failure seen so far is reported.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import hypothesis
@@ -16,7 +16,8 @@ import torch
 from hypothesis.errors import Flaky, Unsatisfiable, UnsatisfiedAssumption
 from hypothesis.strategies import SearchStrategy
 
-from autograder.testing.outcomes import Call, WrongAnswer
+from autograder.testing.outcomes import Call, TimedOut, WrongAnswer
+from autograder.testing.pool import SHARED, Strategies, part, pool
 from autograder.testing.profile import DEFAULT_EXAMPLES, property_seed, under_profile
 from autograder.testing.record import Cases
 from autograder.testing.student import Student
@@ -27,11 +28,15 @@ SHRINKS = 150
 EXTRA_DRAWS = 3
 """Draws of the other parameters of a property for each fixed case."""
 
+Source = Cases[Any] | SearchStrategy[Any]
+Body = Callable[..., None]
+
 
 @dataclasses.dataclass(frozen=True)
 class Options:
     """How a run draws.
 
+    seed: of the run.  examples: random draws per property.
     deadline: on the clock of time.monotonic, after which no new input is tried.
     shrink: whether to look for a simpler input once a property has failed.
     """
@@ -41,9 +46,10 @@ class Options:
     deadline: float | None = None
     shrink: bool = True
 
-    def of(self, exercise: str, name: str) -> Options:
-        """The options of one property: its own seed."""
-        return dataclasses.replace(self, seed=property_seed(self.seed, exercise, name))
+    @property
+    def late(self) -> bool:
+        """Whether the deadline has passed."""
+        return self.deadline is not None and time.monotonic() > self.deadline
 
 
 class _EnoughError(BaseException):
@@ -60,10 +66,8 @@ class _Failure:
 
     def numbers(self) -> int:
         """How many numbers a reader has to take in."""
-        sizes = (
-            leaf.numel() if isinstance(leaf, torch.Tensor) else 1 for leaf in leaves(self.call and self.call.arguments)
-        )
-        return sum(sizes)
+        arguments = self.call.arguments if self.call is not None else ()
+        return sum(leaf.numel() if isinstance(leaf, torch.Tensor) else 1 for leaf in leaves(arguments))
 
     def raise_(self, student: Student) -> None:
         student.last, student.answer = self.call, self.answer
@@ -71,42 +75,54 @@ class _Failure:
 
 
 def search(
-    body: Callable[..., None], sources: dict[str, Cases[Any] | SearchStrategy[Any]], student: Student, options: Options
+    body: Body, sources: Mapping[str, Source], student: Student, options: Options, exercise: str, name: str
 ) -> None:
     """Run ``body`` on fixed cases and random draws; raise the simplest failure. Interrupted and Fault pass through."""
     if not sources:
         body(student)
         return
-    failure = _fixed(body, sources, student, options)
-    if failure is not None and not options.shrink:
+    own_seed = property_seed(options.seed, exercise, name)
+    for drawn in inputs_of(sources, options, own_seed):
+        if options.late:
+            raise TimedOut("the time for this exercise was used up")
+        failure = _attempt(body, student, drawn)
+        if failure is None:
+            continue
+        if options.shrink:
+            if _attempt(body, student, drawn) is None:
+                raise WrongAnswer("gives different answers for the same input")
+            simpler = _simpler(body, _strategies(sources), student, options, own_seed)
+            failure = min(simpler or failure, failure, key=_Failure.numbers)
         failure.raise_(student)
-    strategies = {name: source.drawn if isinstance(source, Cases) else source for name, source in sources.items()}
-    shorter = _drawn(body, strategies, student, options, failure is not None)
-    found = [failure for failure in (shorter, failure) if failure is not None]
-    if found:
-        min(found, key=_Failure.numbers).raise_(student)
 
 
-def _fixed(body: Callable[..., None], sources: dict[str, Any], student: Student, options: Options) -> _Failure | None:
-    """The first fixed case that fails."""
+def inputs_of(sources: Mapping[str, Source], options: Options, own_seed: int) -> Iterator[dict[str, Any]]:
+    """The inputs of one property in order: fixed cases with a few draws of what else it takes, then random draws."""
     named = next((name for name, source in sources.items() if isinstance(source, Cases)), None)
-    if named is None:
-        return None
-    others = {name: source for name, source in sources.items() if name != named}
-    for case in sources[named].fixed():
-        if not others:
-            failure = _attempt(body, student, {named: case})
-        else:
-            pinned = {
-                name: source.drawn if isinstance(source, Cases) else source for name, source in others.items()
-            } | {named: hypothesis.strategies.just(case)}
-            failure = _drawn(body, pinned, student, dataclasses.replace(options, examples=EXTRA_DRAWS), False)
-        if failure is not None:
-            return failure
-    return None
+    others = {name: source for name, source in _strategies(sources).items() if name != named}
+    if named is not None:
+        cases = sources[named]
+        assert isinstance(cases, Cases)
+        for index, case in enumerate(cases.fixed()):
+            for drawn in _extras(others, options, own_seed + index):
+                yield {named: case, **drawn}
+    strategies = _strategies(sources)
+    if others:
+        yield from pool(strategies, own_seed, options.examples)
+    else:
+        yield from part(pool(strategies, options.seed, SHARED * options.examples), own_seed, options.examples)
 
 
-def _attempt(body: Callable[..., None], student: Student, drawn: dict[str, Any]) -> _Failure | None:
+def _strategies(sources: Mapping[str, Source]) -> Strategies:
+    return {name: source.drawn if isinstance(source, Cases) else source for name, source in sources.items()}
+
+
+def _extras(others: Strategies, options: Options, start: int) -> list[dict[str, Any]]:
+    """A few draws of the parameters that are not cases."""
+    return part(pool(others, options.seed, options.examples), EXTRA_DRAWS * start, EXTRA_DRAWS) if others else [{}]
+
+
+def _attempt(body: Body, student: Student, drawn: dict[str, Any]) -> _Failure | None:
     try:
         body(student, **drawn)
     except UnsatisfiedAssumption:
@@ -116,30 +132,22 @@ def _attempt(body: Callable[..., None], student: Student, drawn: dict[str, Any])
     return None
 
 
-def _drawn(
-    body: Callable[..., None], strategies: dict[str, Any], student: Student, options: Options, failed: bool
-) -> _Failure | None:
+def _simpler(body: Body, strategies: Strategies, student: Student, options: Options, seed: int) -> _Failure | None:
     """The last failure of Hypothesis's search: shrinking only ever goes to simpler inputs."""
     best: _Failure | None = None
     left = SHRINKS
 
     def attempt(**drawn: Any) -> None:
         nonlocal best, left
-        if options.deadline is not None and time.monotonic() > options.deadline and (best or failed):
+        left -= 1
+        if left < 0 or options.late:
             raise _EnoughError
-        if best is not None:
-            left -= 1
-            if left < 0 or not options.shrink:
-                raise _EnoughError
-        try:
-            body(student, **drawn)
-        except UnsatisfiedAssumption:
-            raise
-        except Exception as error:
-            best = _Failure(error, student.last, student.answer)
-            raise
+        failure = _attempt(body, student, drawn)
+        if failure is not None:
+            best = failure
+            raise failure.error
 
-    test = under_profile(hypothesis.given(**strategies)(attempt), options.seed, options.examples)
+    test = under_profile(hypothesis.given(**strategies)(attempt), seed, options.examples)
     try:
         test()
     except (_EnoughError, Unsatisfiable):
