@@ -20,8 +20,9 @@ def clean(text: object, limit: int = 1000, *, lines: bool = False) -> str:
     head = text[:limit].replace("\t", "    ")
     if not lines:
         head = re.sub(r"\s*[\r\n]+\s*", " ", head)
-    cleaned = _thin_marks("".join(_visible(character) for character in head.replace("\r\n", "\n")))
-    return cut(cleaned, limit, longer=len(text) > limit)
+    if not (head.isprintable() and head.isascii()):
+        head = _thin_marks("".join(_visible(character) for character in head.replace("\r\n", "\n")))
+    return cut(head, limit, longer=len(text) > limit)
 
 
 def cut(text: str, limit: int, *, longer: bool = False) -> str:

@@ -48,8 +48,8 @@ def render_page(result: SubmissionResult, report: Report) -> str:
     """The page of one submission. If it grows beyond LIMIT, details go first, then whole exercises, and it says so."""
     view = student_view(result)
     for detail in _ever_less():
-        page = _render(view, report, detail)
-        if len(page.encode(errors="backslashreplace")) <= LIMIT:
+        page = _within_limit(_render(view, report, detail))
+        if page is not None:
             return page
     raise ValueError(f"a page without exercises is longer than {LIMIT} bytes")
 
@@ -82,13 +82,24 @@ def _ever_less() -> Iterator[Detail]:
     yield Detail(exercises=0)
 
 
-def _render(view: SubmissionResult, report: Report, detail: Detail) -> str:
+def _within_limit(pieces: Iterator[str]) -> str | None:
+    """The pieces joined, or None as soon as they exceed LIMIT bytes."""
+    size, kept = 0, []
+    for piece in pieces:
+        size += len(piece.encode(errors="backslashreplace"))
+        if size > LIMIT:
+            return None
+        kept.append(piece)
+    return "".join(kept)
+
+
+def _render(view: SubmissionResult, report: Report, detail: Detail) -> Iterator[str]:
     exercises = [_shown(e, f"exercise-{i + 1}", detail) for i, e in enumerate(view.exercises[: detail.exercises])]
     first = fix_first(view.exercises)
     return (
         environment()
         .get_template("page.html.j2")
-        .render(
+        .generate(
             view=view,
             report=report,
             detail=detail,

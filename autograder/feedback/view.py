@@ -6,6 +6,8 @@ carries more. All text is cleaned and cut, so that no page can be flooded and no
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from autograder.feedback.cleaning import clean
@@ -19,7 +21,7 @@ from autograder.grading.verdict import (
     Verdict,
 )
 
-_TELLING = 4  # characters from which a fragment of a hidden example is looked for in a reason
+_TELLING = 6  # characters from which a fragment of a hidden example is looked for in a reason
 _ARGUMENTS = 12
 _NOTES = 40
 
@@ -97,6 +99,7 @@ def _sentence(text: str) -> str:
 
 
 def _hidden_texts(exercise: ExerciseResult) -> list[str]:
+    """Messages and values of hidden examples, and the longer numbers and words in the values."""
     texts: list[str] = []
     for result in exercise.properties:
         if result.public:
@@ -104,5 +107,6 @@ def _hidden_texts(exercise: ExerciseResult) -> list[str]:
         texts.append(result.message)
         if result.counterexample is not None:
             example = result.counterexample
-            texts += [*example.arguments.values(), example.expected or "", example.got or "", example.where]
+            values = [*example.arguments.values(), example.expected or "", example.got or "", example.where]
+            texts += values + re.findall(r"[\w.+-]+", " ".join(values))
     return [text for text in texts if len(text) >= _TELLING]
