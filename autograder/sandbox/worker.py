@@ -10,6 +10,7 @@ import torch
 
 from autograder.sandbox.conversation import Conversation
 from autograder.sandbox.inside import wire
+from autograder.sandbox.inside.functions import Described
 from autograder.sandbox.limits import Limits
 from autograder.sandbox.zygote import Client
 from autograder.testing.outcomes import Call, Died, Interrupted
@@ -80,7 +81,7 @@ class Worker:
         if want == "value":
             return value
         try:
-            return _read_operators(value) if want == "operators" else _read_arguments(value, len(arguments))
+            return _read_operators(value) if want == "operators" else _read_arguments(value, arguments)
         except wire.WireError as error:
             conversation.close()
             raise Died(f"the grader's channel was written to ({error})", call) from None
@@ -128,10 +129,23 @@ def _read_failure(failure: Any) -> LoadFailure:
     return LoadFailure(file, line, tuple(kinds), text)
 
 
-def _read_arguments(value: Any, count: int) -> tuple[Any, ...]:
-    if type(value) is not tuple or len(value) != count:
+def _read_arguments(value: Any, originals: Sequence[Any]) -> tuple[Any, ...]:
+    if type(value) is not tuple or len(value) != len(originals):
         raise wire.WireError("malformed arguments")
-    return value
+    return tuple(map(_like, value, originals))
+
+
+def _like(value: Any, original: Any) -> Any:
+    """``value`` with a described function where ``original`` has one and ``value`` has its parameters."""
+    if isinstance(original, Described):
+        parameters = original.parameters()
+        same = type(value) is dict and value.keys() == parameters.keys()
+        return type(original)(**{name: _like(value[name], parameters[name]) for name in parameters}) if same else value
+    if type(value) is not type(original) or type(value) not in (list, tuple, dict) or len(value) != len(original):
+        return value
+    if type(value) is dict:
+        return {key: _like(item, original.get(key)) for key, item in value.items()}
+    return type(value)(map(_like, value, original))
 
 
 def _read_operators(value: Any) -> Operators:

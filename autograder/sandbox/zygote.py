@@ -179,6 +179,7 @@ class Zygote:
                 stderr=self._errors,
                 env=mounts.ENVIRONMENT,
                 cwd="/",
+                start_new_session=True,  # Ctrl-C at the terminal is for the grader
             )
 
     def _await_ready(self) -> _Ready:

@@ -170,7 +170,7 @@ class Worker:
         if want == "operators":
             return self._operators(function, arguments)
         value = function(*arguments)
-        return tuple(arguments) if want == "arguments" else value
+        return tuple(map(_as_data, arguments)) if want == "arguments" else value
 
     def _operators(self, function: Callable[..., Any], arguments: list[Any]) -> observe.Evidence | None:
         """None where the call fails while it is watched: no evidence."""
@@ -220,3 +220,12 @@ class Worker:
         if isinstance(error, SyntaxError) and error.filename in self.files:
             trace = str(error.filename), error.lineno or 0, (error.text or "").strip()[:200]
         return kinds, text, trace
+
+
+def _as_data(argument: Any) -> Any:
+    """An argument with every described function replaced by its parameters, which a student may have changed, too."""
+    if isinstance(argument, Described):
+        return {name: _as_data(value) for name, value in argument.parameters().items()}
+    if type(argument) is dict:
+        return {key: _as_data(value) for key, value in argument.items()}
+    return type(argument)(map(_as_data, argument)) if type(argument) in (list, tuple) else argument

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from autograder.sandbox.callables import Reference
+from autograder.sandbox.inside.functions import Affine, GaussianMixtureLogDensity, Shifted
 from autograder.sandbox.limits import Limits
 from autograder.sandbox.worker import Worker
 from autograder.testing.outcomes import Died, Fault, OutOfMemory, StudentError, TimedOut, Trace, Unsendable
@@ -218,6 +220,16 @@ def test_arguments_as_they_are_afterwards(make_worker):
     assert b == 2.0
 
 
+def test_functions_among_the_arguments_come_back_as_they_are_afterwards(make_worker):
+    worker = make_worker("def f(g, h, more):\n    g.W[0, 0] = 7.0\n    return 0")
+    g, h = Affine(torch.zeros(2, 2), torch.zeros(2)), Reference(torch.sin)
+    after = worker.call("f", [g, h, [Shifted(g, 1.0)]], seed=0, want="arguments")
+    assert after[0].W.tolist() == [[7.0, 0.0], [0.0, 0.0]]
+    assert after[1] is h
+    assert type(after[2][0]) is Shifted
+    assert torch.equal(after[2][0].f.b, g.b)
+
+
 def test_operators_are_seen_in_torch_and_in_numpy_however_they_are_spelled(make_worker):
     source = """
 import torch, numpy
@@ -240,8 +252,6 @@ def many(a):
 
 
 def test_what_a_described_function_evaluates_is_not_the_students_doing(make_worker):
-    from autograder.sandbox.inside.functions import GaussianMixtureLogDensity
-
     mixture = GaussianMixtureLogDensity(torch.zeros(1), torch.zeros(1, 2), torch.eye(2)[None])
     worker = make_worker("def f(g, x): return g(x) * 2")
     operators = worker.call("f", [mixture, X], seed=0, want="operators")
