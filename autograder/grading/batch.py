@@ -21,6 +21,10 @@ from autograder.grading.submission import Submission
 from autograder.grading.verdict import ExerciseResult, SubmissionResult, Verdict
 from autograder.sandbox.zygote import Zygote
 from autograder.testing.bank import Bank
+from autograder.testing.inprocess import InProcess
+from autograder.testing.outcomes import Fault
+from autograder.testing.runner import run_properties
+from autograder.testing.search import Options
 
 MAX_DEATHS = 2
 """A child that dies so often at one exercise makes it a fault."""
@@ -58,6 +62,7 @@ class Batch:
         self.bank, self.zygote, self.store, self.settings = bank, zygote, store, settings
         self.key_of, self.jobs = key_of, max(1, jobs)
         self._unconfirmed: list[Task] = []
+        self._rehearsed: dict[str, str] = {}
         self.store_problem = ""
 
     def grade(
@@ -67,6 +72,9 @@ class Batch:
         for task in tasks:
             self._recall(task)
             progress(task.submission, len(task.results))
+        self._rehearse({name for task in tasks for name in task.todo})
+        for task in tasks:
+            self._set_aside(task, progress)
         self._run([task for task in tasks if task.todo], self.jobs, progress)
         timeouts = list(self._timeouts(tasks))
         self._run(timeouts, 1, progress)
@@ -92,6 +100,31 @@ class Batch:
         except StoreError as error:
             self.store, self.store_problem = None, str(error)
             return None
+
+    def _rehearse(self, names: set[str]) -> None:
+        """Run the references here, before the first fork: children inherit the draws and the expected values.
+
+        A reference that fails its own properties would fail every right answer, so its exercise is a fault.
+        """
+        options = Options(self.settings.seed, self.settings.limits.examples, shrink=False)
+        for name in sorted(names - self._rehearsed.keys()):
+            references = self.bank[name].references
+            self._rehearsed[name] = ""
+            if references is None:
+                continue
+            try:
+                for outcome in run_properties(self.bank[name].properties, InProcess(references), options):
+                    if not outcome.passed:
+                        self._rehearsed[name] = f"the reference fails {outcome.declared.name}: {outcome.message}"
+            except Fault as fault:
+                self._rehearsed[name] = f"the reference cannot be checked: {fault}"
+
+    def _set_aside(self, task: Task, progress: Progress) -> None:
+        """Exercises whose reference is broken are not tried."""
+        for name in [name for name in task.todo if self._rehearsed[name]]:
+            task.todo.remove(name)
+            task.results[name] = fault_result(self.bank[name], self._rehearsed[name])
+            progress(task.submission, 1)
 
     def _timeouts(self, tasks: Sequence[Task]) -> Iterator[Task]:
         """Exercises whose timeout has not been confirmed, to be run alone."""
