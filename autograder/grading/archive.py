@@ -168,7 +168,7 @@ def _inflated(file: BinaryIO, limit: int, folder: Folder) -> BinaryIO:
     left = limit
     try:
         with gzip.GzipFile(fileobj=file) as stream:
-            while left and (chunk := stream.read1(min(_CHUNK, left))):
+            while chunk := stream.read1(min(_CHUNK, left)):
                 plain.write(chunk)
                 left -= len(chunk)
     except Exception:  # cut short, a wrong checksum, not gzip at all: what came out before is still good

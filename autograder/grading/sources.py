@@ -53,8 +53,8 @@ def read_student(folder: Folder) -> tuple[Sources | None, tuple[str, ...]]:
     """(sources, notes) of one student's files; sources is None if nothing could be read. Never raises for a file.
 
     Which file is graded: one called submission or solution if there is any, else a notebook, else a module. Of
-    several, the one with the most functions that are more than a placeholder; then the least deep one, a module before
-    a notebook, the first by name. Modules below its folder are there to be imported. "ps1-2.ipynb", "ps1 (2).ipynb",
+    several, one that no other imports, with the most functions that are more than a placeholder; then the least deep
+    one, a module before a notebook, the first by name. Modules below its folder are there to be imported. "ps1-2.ipynb", "ps1 (2).ipynb",
     "Copy of ps1.ipynb" replace "ps1.ipynb". A single archive among no sources is read in place of the folder.
     """
     notes: list[str] = []
@@ -207,7 +207,13 @@ def _main(read: list[_Code]) -> _Code:
     for code in candidates:
         if (to_parse := to_parse - len(code.text)) >= 0:
             finished[code.name] = finished_functions(code.text)
-    return min(candidates, key=lambda c: (-finished[c.name], c.name.count("/"), _is_notebook(c.name), c.name))
+    helpers = {name for code in candidates for name in imported(code.text) - {PurePosixPath(code.name).stem}}
+
+    def rank(code: _Code) -> tuple[bool, int, int, bool, str]:
+        helps = PurePosixPath(code.name).stem in helpers
+        return helps, -finished[code.name], code.name.count("/"), _is_notebook(code.name), code.name
+
+    return min(candidates, key=rank)
 
 
 def _summed_up(notes: list[str], anything: bool) -> tuple[str, ...]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import io
+import json
 import os
 import random
 import socket
@@ -279,6 +281,15 @@ def test_more_code_than_a_submission_holds(tmp_path: Path) -> None:
     submission = only(tmp_path)
     assert submission.sources is not None and sum(map(len, submission.sources.files.values())) <= 4 * MEBI
     assert {"submission.py", "a.py", "b.py", "c.py"} == set(submission.sources.files)
+
+
+def test_a_large_notebook_in_a_zip_is_no_bomb(tmp_path: Path) -> None:
+    picture = base64.b64encode(random.Random(1).randbytes(5 * MEBI)).decode()
+    notebook = {"cells": [{"cell_type": "code", "source": "x = 1", "outputs": [picture]}]}
+    zipped(tmp_path / "ana.zip", ("ps1.ipynb", json.dumps(notebook).encode()), method=zipfile.ZIP_STORED)
+    (tmp_path / "bea.py").write_text("")
+    ana, _ = find_submissions([tmp_path])
+    assert ana.sources is not None and ana.sources.files == {"submission.py": "x = 1\n"} and ana.notes == ()
 
 
 def test_debris_is_not_worth_a_word(tmp_path: Path) -> None:

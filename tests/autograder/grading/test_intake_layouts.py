@@ -84,6 +84,24 @@ def test_one_students_folder(tmp_path: Path) -> None:
     assert students(write(tmp_path / "bea", homework="x = 1")) == [("bea", "")]
 
 
+def test_an_archive_is_one_students_or_a_class(tmp_path: Path) -> None:
+    def packed(name: str, *members: str) -> Path:
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            for member in members:
+                archive.writestr(member, notebook("x = 1") if member.endswith("ipynb") else "x = 1")
+        return tmp_path / name
+
+    assert students(packed("ana.zip", "ps1.ipynb", "linear.py", "tools/solve.py")) == [("ana", "")]
+    assert students(packed("bea.zip", "work/ps1.py", "work/linear.py")) == [("bea", "")]
+    assert students(packed("c.zip", "ana/submission.py", "bea/ps1.ipynb", "carl.py")) == [
+        ("ana", ""),
+        ("bea", ""),
+        ("carl", ""),
+    ]
+    assert students(packed("d.zip", "d/ana/a.py", "d/bea/b.py")) == [("ana", ""), ("bea", "")]
+    assert students(packed("e.zip", "submitted/ana/ps1/a.ipynb")) == [("ana", "ps1")]
+
+
 def test_helpers_are_named_from_the_main_files_folder(tmp_path: Path) -> None:
     folder = write(tmp_path / "ana", work__submission="", work__tools__linear="", elsewhere="")
     assert set(sources(tmp_path).files) == {"submission.py", "tools/linear.py", "elsewhere.py"}
@@ -172,6 +190,7 @@ def test_a_students_newer_upload_beside_the_first_is_the_same_students(tmp_path:
             "",
         ),
         ({"b.py": "def f(): return 1\ndef g(): return 2", "a.py": "def f(): return 1\ndef g(): ..."}, "b.py"),
+        ({"a.py": "def f(): return 1\ndef g(): return 2", "ps1.py": "import a\ndef h(): return a.f()"}, "ps1.py"),
         ({"sub/a.py": "def f(): return 1", "b.py": "def g(): return 1"}, "b.py"),
         ({"b.py": "x = 1", "a.py": "x = 1"}, "a.py"),
         ({"submission.py": "\0", "a.py": "x = 1"}, "a.py"),

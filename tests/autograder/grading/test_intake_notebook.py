@@ -89,7 +89,8 @@ def test_a_cell_that_does_not_compile_costs_only_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    "broken", ["await f()", "return 1", "x = '\ud800'", "a\0b", "(" * 500, "-" * 100_000 + "1", "import " + "a." * 300]
+    "broken",
+    ["await f()", "return 1", "x = '\ud800'", "a\0b", "(" * 500, "-" * 100_000 + "1", "import " + "a." * 300 + "b"],
 )
 def test_a_cell_that_no_module_may_hold(broken: str) -> None:
     code = read(cell(broken), cell("a = 1"))
