@@ -54,8 +54,8 @@ def read_student(folder: Folder) -> tuple[Sources | None, tuple[str, ...]]:
 
     Which file is graded: one called submission or solution if there is any, else a notebook, else a module. Of
     several, one that no other imports, with the most functions that are more than a placeholder; then the least deep
-    one, a module before a notebook, the first by name. Modules below its folder are there to be imported. "ps1-2.ipynb", "ps1 (2).ipynb",
-    "Copy of ps1.ipynb" replace "ps1.ipynb". A single archive among no sources is read in place of the folder.
+    one, a module before a notebook, the first by name. Modules below its folder are there to be imported. "ps1-2.ipynb",
+    "ps1 (2).ipynb", "Copy of ps1.ipynb" replace "ps1.ipynb". An archive alone is read in place of the folder.
     """
     notes: list[str] = []
     files = _newest(_collected(folder, notes), notes)
@@ -131,11 +131,12 @@ def _newest(files: dict[str, Read], notes: list[str]) -> dict[str, Read]:
         stem, suffix = split_suffix(last)
         base, numbers = version(stem)
         uploads[parent, base.casefold(), suffix].append((numbers, name))
+    replaced: dict[str, str] = {}
     for same in uploads.values():
         *older, (_, newest) = sorted(same)
-        notes += [f"{printable(name)}: replaced by the newer {printable(newest)}." for _, name in older]
-        files = {name: read for name, read in files.items() if name not in {name for _, name in older}}
-    return files
+        replaced |= {name: newest for _, name in older}
+    notes += [f"{printable(name)}: replaced by the newer {printable(newest)}." for name, newest in replaced.items()]
+    return {name: read for name, read in files.items() if name not in replaced}
 
 
 def _read_archive(name: str, files: dict[str, Read], notes: list[str]) -> tuple[Sources | None, tuple[str, ...]]:
