@@ -54,7 +54,7 @@ def read_student(folder: Folder) -> tuple[Sources | None, tuple[str, ...]]:
 
     Which file is graded: one called submission or solution if there is any, else a notebook, else a module. Of
     several, one that no other imports, with the most functions that are more than a placeholder; then the least deep
-    one, a module before a notebook, the first by name. Modules below its folder are there to be imported. "ps1-2.ipynb",
+    one, a module before a notebook, the first by name. Modules below its folder can be imported. "ps1-2.ipynb",
     "ps1 (2).ipynb", "Copy of ps1.ipynb" replace "ps1.ipynb". An archive alone is read in place of the folder.
     """
     notes: list[str] = []
