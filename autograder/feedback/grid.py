@@ -63,7 +63,10 @@ def _pieces(text: str, other: str | None) -> list[tuple[bool, str]]:
             pieces.append((False, (", " if j else "") + gap))
             pieces.append((comparable and against[i][j] != entry, entry))
         pieces.append((False, f"]{comma}"))
-    return [*pieces, (False, "]" + suffix.replace(" ", "\n", 1) if matrix else suffix)]
+    return [
+        *pieces,
+        (False, "]" + suffix.replace(" ", "\n", 1) if matrix and len(lines) > 1 else "]" * matrix + suffix),
+    ]
 
 
 def _widths(lines: list[list[str]]) -> list[int]:

@@ -53,18 +53,21 @@ def exercise_view(exercise: ExerciseResult) -> ExerciseResult:
 
 
 def _property(result: PropertyResult) -> PropertyResult:
-    shown = result.public and result.counterexample is not None
+    message = _sentence(clean(result.message, 600)) if result.public else ""
+    example = _counterexample(result.counterexample, message) if result.public and result.counterexample else None
     return msgspec.structs.replace(
         result,
         name=clean(result.name, 100),
         sentence=clean(result.sentence, 400) or clean(result.name.replace("_", " "), 100),
-        message=_sentence(clean(result.message, 600)) if result.public else "",
-        counterexample=_counterexample(result.counterexample) if shown and result.counterexample else None,
+        message=message,
+        counterexample=example,
     )
 
 
-def _counterexample(example: Counterexample) -> Counterexample:
+def _counterexample(example: Counterexample, message: str) -> Counterexample:
+    """The example, without the first differing entry where the message has named it already."""
     arguments = list(example.arguments.items())[:_ARGUMENTS]
+    named = example.where.partition(":")[0].casefold() in message.casefold()
     return msgspec.structs.replace(
         example,
         id=clean(example.id, 80),
@@ -72,7 +75,7 @@ def _counterexample(example: Counterexample) -> Counterexample:
         arguments={clean(name, 80): clean(text, 400) for name, text in arguments},
         expected=None if example.expected is None else clean(example.expected, 400),
         got=None if example.got is None else clean(example.got, 400),
-        where=clean(example.where, 200),
+        where="" if named else clean(example.where, 200),
     )
 
 
@@ -92,10 +95,15 @@ def _reason(exercise: ExerciseResult) -> str:
 
 
 def _sentence(text: str) -> str:
-    """With a capital and one full stop, unless it ends in another sign."""
+    """With a capital, unless it begins with a name, and one full stop, unless it ends in another sign."""
     text = text.strip()
-    end = "." if text.endswith("..") or text[-1:].isalnum() or text[-1:] in ")]}" else ""
-    return f"{text[:1].upper()}{text[1:].rstrip('.') if end else text[1:]}{end}" if text else ""
+    if not text:
+        return ""
+    if text.split()[0].isalpha():
+        text = text[0].upper() + text[1:]
+    if text.endswith("..") or text[-1].isalnum() or text[-1] in ")]}":
+        text = f"{text.rstrip('.')}."
+    return text
 
 
 def _hidden_texts(exercise: ExerciseResult) -> list[str]:

@@ -83,18 +83,29 @@ HIDDEN_NEXT_STEP = (
     "This one fails on inputs that are not shown. Think of other sizes, other scales and the edge cases that the "
     "exercise's text names, and try those."
 )
+UNDEFINED_NEXT_STEP = (
+    "Run your file, or all cells of a restarted notebook, once from the top: what stops it has to be mended before the "
+    "function can be tried."
+)
 
 
 def failing(exercise: ExerciseResult) -> list[PropertyResult]:
-    """The properties that were tried and do not hold; first those that can show an example."""
-    failed = [p for p in exercise.properties if p.tried and not p.passed]
-    return sorted(failed, key=lambda p: (not (p.public and p.counterexample), not p.gate, not p.public))
+    """The properties that were tried and do not hold; first the one of the verdict's sentence, if it can be shown."""
+
+    def position(result: PropertyResult) -> tuple[bool, ...]:
+        shown = result.public and result.counterexample is not None
+        decides = result.public and bool(result.message) and result.message.casefold() in exercise.reason.casefold()
+        return not (shown and decides), not shown, not result.gate, not result.public
+
+    return sorted((p for p in exercise.properties if p.tried and not p.passed), key=position)
 
 
 def next_step(exercise: ExerciseResult) -> str:
     """What helps most now, in one sentence; "" where there is nothing to do."""
     failed = failing(exercise)
-    if exercise.verdict in (Verdict.WRONG, Verdict.ERROR) and failed and not any(p.public for p in failed):
+    if exercise.verdict is Verdict.ERROR and not failed:
+        return UNDEFINED_NEXT_STEP
+    if exercise.verdict in (Verdict.WRONG, Verdict.ERROR) and not any(p.public for p in failed):
         return HIDDEN_NEXT_STEP
     return WORDS[exercise.verdict].next_step
 
