@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from autograder.feedback.plots import plot_data
-from autograder.feedback.values import readable
+from autograder.feedback.values import readable, readable_pair
 from autograder.grading.credit import verdict_of_kind
 from autograder.grading.exact import pack
 from autograder.grading.keys import counterexample_id
@@ -59,14 +59,16 @@ def counterexample_of(
     if outcome.passed or call is None or outcome.kind is Kind.NOT_TRIED:
         return None, None
     stored = _stored(exercise, outcome, call, sources)
+    arguments = _named(exercise, call)
+    expected, got = readable_pair(outcome.expected, outcome.got)
     shown = Counterexample(
         id=stored.id if stored is not None else "",
         function=call.function,
-        arguments=_named(exercise, call),
-        expected=None if outcome.expected is None else readable(outcome.expected),
-        got=None if outcome.got is None else readable(outcome.got),
+        arguments={name: readable(value) for name, value in arguments.items()},
+        expected=None if outcome.expected is None else expected,
+        got=None if outcome.got is None else got,
         where=outcome.where,
-        plot=plot_data(outcome.expected, outcome.got, call.arguments) if outcome.expected is not None else None,
+        plot=plot_data(outcome.expected, outcome.got, arguments) if outcome.expected is not None else None,
     )
     return shown, stored
 
@@ -81,10 +83,10 @@ def _stored(exercise: Exercise, outcome: Outcome, call: Call, sources: Sources) 
     return StoredCounterexample(name, exercise.name, call.function, declared.name, arguments, text)
 
 
-def _named(exercise: Exercise, call: Call) -> dict[str, str]:
+def _named(exercise: Exercise, call: Call) -> dict[str, Any]:
     names = list(exercise.function(call.function).parsed.parameters)
     names += [f"argument {index + 1}" for index in range(len(names), len(call.arguments))]
-    return {name: readable(value) for name, value in zip(names, call.arguments, strict=False)}
+    return dict(zip(names, call.arguments, strict=False))
 
 
 def property_result(
