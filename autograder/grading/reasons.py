@@ -7,6 +7,7 @@ torch itself defines is named.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from autograder.feedback.plots import plot_data
 from autograder.feedback.values import readable, readable_pair
