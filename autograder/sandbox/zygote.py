@@ -191,6 +191,8 @@ class Zygote:
                 pid = _outer_pid(fds[0])
                 pages = int(Path(f"/proc/{pid}/statm").read_text().split()[0])
             except (OSError, IndexError):
+                self._process.kill()
+                self._process.wait()
                 raise Fault(f"the sandbox does not start ({self.level.value}): {self._last_words()}") from None
             self._ready = _Ready(pid, fds[0], pages * os.sysconf("SC_PAGESIZE"))
         return self._ready
