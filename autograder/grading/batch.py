@@ -12,6 +12,8 @@ import selectors
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+import msgspec
+
 from autograder.course.config import ExercisePolicy
 from autograder.grading.child import Child, Settings
 from autograder.grading.credit import total, with_policy
@@ -49,6 +51,13 @@ class Task:
         """The submission's results under the course's policy."""
         exercises = [
             with_policy(self.results[name], policy.points, policy.weights) for name, policy in self.policies.items()
+        ]
+        notes = [note for note in self.submission.notes if "left out" in note]
+        exercises = [
+            msgspec.structs.replace(result, reason=" ".join([result.reason, *map(_capital, notes)]))
+            if result.verdict is Verdict.MISSING
+            else result
+            for result in exercises
         ]
         return total(self.submission.path, self.submission.student, exercises, self.submission.notes)
 
@@ -211,3 +220,7 @@ class Batch:
             task.results[name] = fault_result(self.bank[name], "the grading process died twice")
             task.deaths = 0
         return bool(task.todo)
+
+
+def _capital(note: str) -> str:
+    return f"{note[:1].upper()}{note[1:].rstrip('.')}."

@@ -81,13 +81,14 @@ def _unusable(entry: Entry, student: Sandboxed, sources: Sources) -> tuple[Verdi
         return Verdict.ERROR, f"Could not be loaded: {interrupted.message}."
     if not missing:
         return None
-    failures = student.failures
-    if failures:
-        first = failures[0]
-        place = sources.locate(first.file, first.line)
-        name = known_kind(first.kinds)
-        return Verdict.ERROR, f"{missing[0]} could not be defined: {name}: {first.text} ({place})."
-    return Verdict.MISSING, f"There is no function named {' and no function named '.join(missing)}."
+    text = f"There is no function named {' and no function named '.join(missing)}."
+    if not student.failures:
+        return Verdict.MISSING, text
+    first = student.failures[0]
+    failed = f"{sources.locate(first.file, first.line)}: {known_kind(first.kinds)}: {first.text}"
+    if "SyntaxError" in first.kinds:
+        return Verdict.ERROR, f"Python cannot read your file: {failed}."
+    return Verdict.MISSING, f"{text} The first statement that failed is {failed}."
 
 
 def _rules(entry: Entry, student: Sandboxed, sources: Sources) -> list[PropertyResult]:

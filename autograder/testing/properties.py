@@ -6,14 +6,13 @@
         '''(A + u vᵀ) X = I'''
         ...
 
-The docstring is the sentence a student reads when the property fails. pytest collects the function as it stands; the
-grader calls it through ``search``, which both doors share.
+The docstring is the sentence a student reads when the property fails. The pytest plugin collects such functions, and
+the grader calls them, both through ``search``.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -81,26 +80,15 @@ def properties_of(exercise: str, *, weight: float = 1.0, gate: bool = False) -> 
             weight=weight,
             gate=gate,
         )
-        return as_test(declared)
+        body.__dict__["declared"] = declared
+        return body
 
     return decorate
-
-
-def as_test(declared: Property) -> Body:
-    """The property as a function that pytest can run; ``options`` and ``student`` are the plugin's fixtures."""
-
-    @functools.wraps(declared.body)
-    def test(student: Student, options: Options) -> None:
-        declared.run(student, options)
-
-    del test.__wrapped__  # pytest would read the body's signature
-    test.__dict__["property"] = declared
-    return test
 
 
 def declared_in(namespace: dict[str, Any]) -> Iterator[Property]:
     """The properties a module declares, in the order of its text."""
     for value in namespace.values():
-        declared = getattr(value, "__dict__", {}).get("property")
+        declared = getattr(value, "__dict__", {}).get("declared")
         if isinstance(declared, Property):
             yield declared
