@@ -1,7 +1,7 @@
 """A counterexample as Python to paste into a notebook, from the readable text of its arguments.
 
 Only text that ``values.readable`` wrote in full is turned into code: it is parsed, never run, and whatever is not a
-literal of that small language (an ellipsis, a described function, a foreign name) gives no snippet at all.
+literal of that small language (an ellipsis, a foreign name) gives no snippet at all.
 """
 
 from __future__ import annotations
@@ -11,9 +11,13 @@ import re
 from collections.abc import Mapping
 
 from autograder.feedback.values import DIGITS, ROUNDED
+from autograder.sandbox.inside import functions
 
 _DTYPES = {"bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "complex64"}
 _DTYPES |= {"complex128", "float64"}
+
+
+FAMILIES = frozenset(family.__name__ for family in functions.FAMILIES.values())
 
 
 class _UnreadableError(ValueError):
@@ -33,6 +37,9 @@ def snippet(function: str, arguments: Mapping[str, str]) -> str | None:
         lines.insert(0, f"# the numbers are rounded to {DIGITS} digits")
     code = "\n".join([*lines, f"{function}({', '.join(arguments)})"])
     imports = ["import torch"] if "torch." in code else []
+    families = sorted(name for name in FAMILIES if re.search(rf"\b{name}\(", code))
+    if families:
+        imports.append(f"from {functions.__name__} import {', '.join(families)}")
     special = [name for name in ("inf", "nan") if re.search(rf"\b{name}\b", code)]
     if special:
         imports.append(f"from math import {', '.join(special)}")
@@ -57,6 +64,8 @@ def _node(node: ast.expr) -> str:
             return f"[{', '.join(map(_node, items))}]"
         case ast.Call(func=ast.List() as value, args=[ast.Name(id=dtype)], keywords=[]):
             return f"torch.tensor({_literal(value)}, dtype={_dtype(dtype)})"
+        case ast.Call(func=ast.Name(id=family), args=[], keywords=parameters) if family in FAMILIES:
+            return f"{family}({', '.join(f'{p.arg}={_node(p.value)}' for p in parameters if p.arg)})"
         case ast.List():
             return f"torch.tensor({_literal(node)}, dtype=torch.float64)"
         case ast.Tuple(elts=items):

@@ -83,6 +83,8 @@ HIDDEN_NEXT_STEP = (
     "This one fails on inputs that are not shown. Think of other sizes, other scales and the edge cases that the "
     "exercise's text names, and try those."
 )
+HINT_NEXT_STEP = "Follow the hint; the example shows when it is mended."
+UNEXPECTED_NEXT_STEP = "Call your function with the input shown, and compare what it does with what the sentence asks."
 UNDEFINED_NEXT_STEP = (
     "Run your file, or all cells of a restarted notebook, once from the top: what stops it has to be mended before the "
     "function can be tried."
@@ -107,6 +109,10 @@ def next_step(exercise: ExerciseResult) -> str:
         return UNDEFINED_NEXT_STEP
     if exercise.verdict in (Verdict.WRONG, Verdict.ERROR) and not any(p.public for p in failed):
         return HIDDEN_NEXT_STEP
+    if exercise.misconception is not None:
+        return HINT_NEXT_STEP
+    if exercise.verdict is Verdict.WRONG and failed[0].counterexample and failed[0].counterexample.expected is None:
+        return UNEXPECTED_NEXT_STEP
     return WORDS[exercise.verdict].next_step
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -17,6 +18,7 @@ from autograder.reports.statistics import Item, exercise_names, faults, in_order
 
 WIDTH = 100
 _HEADING = 12
+_STUDENT = 18
 _COLUMNS = 4  # exercises with a column each; more of them share one column of signs
 
 
@@ -31,16 +33,16 @@ def class_table(report: Report, width: int = WIDTH) -> Table:
     names = exercise_names(report)
     wide = len(names) <= _COLUMNS
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0), width=None)
-    table.add_column("student", no_wrap=True, max_width=18, overflow="ellipsis")
+    table.add_column("student", no_wrap=True, max_width=_STUDENT, overflow="ellipsis")
     if wide:
         for name in names:
             table.add_column(_heading(name), min_width=9, max_width=12, vertical="top")
     else:
         table.add_column("exercises", max_width=36)
     table.add_column("total", justify="right", no_wrap=True)
-    table.add_column(
-        "look first at", no_wrap=True, overflow="ellipsis", max_width=_rest(width, len(names) if wide else 0)
-    )
+    student = min(_STUDENT, max((cell_len(s.student) for s in report.submissions), default=0))
+    rest = _rest(width, max(student, 7), len(names) if wide else 0)
+    table.add_column("look first at", no_wrap=True, overflow="ellipsis", max_width=rest)
     for submission in map(student_view, in_order(report)):
         by_name = {e.name: e for e in submission.exercises}
         results = [by_name.get(name) for name in names]
@@ -49,9 +51,9 @@ def class_table(report: Report, width: int = WIDTH) -> Table:
     return table
 
 
-def _rest(width: int, columns: int) -> int:
+def _rest(width: int, student: int, columns: int) -> int:
     """What is left of ``width`` for the reason, beside a student, a total and ``columns`` exercises."""
-    return max(18, width - 20 - 9 - (14 * columns or 38))
+    return max(18, width - (student + 2) - 9 - (14 * columns or 38))
 
 
 def summary_lines(report: Report) -> RenderableType:

@@ -154,6 +154,14 @@ def test_a_snippet_is_exact_for_any_short_vector(numbers):
     assert torch.equal(back.view(torch.int64)[~vector.isnan()], vector.view(torch.int64)[~vector.isnan()])
 
 
+def test_a_snippet_rebuilds_a_described_function():
+    point = torch.tensor([1.0, -2.0], dtype=F64)
+    member = Affine(torch.tensor([[1.0, 0.5], [0.0, 2.0]], dtype=F64), torch.tensor([0.25, 0.0], dtype=F64))
+    (back,) = _run("f", {"flow": member})
+    assert type(back) is Affine
+    assert torch.equal(back(point), member(point))
+
+
 def test_rounded_arguments_give_a_snippet_that_says_so():
     code = snippet("f", {"x": readable(torch.full((6, 6), 1 / 3, dtype=F64))})
     assert code is not None and "rounded" in code and "0.333333," in code

@@ -122,4 +122,5 @@ def test_begin_with_an_attempt_rather_than_with_what_is_missing(sample):
 
 def test_the_next_step_for_hidden_failures_names_no_example(sample):
     assert "not shown" in next_step(sample.hidden_failure())
-    assert "example" in next_step(sample.wrong_matrix())
+    assert "example" in next_step(sample.wrong_curve())
+    assert "hint" in next_step(sample.wrong_matrix())
