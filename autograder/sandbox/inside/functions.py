@@ -215,6 +215,28 @@ class Shifted(Described):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class Composition(Described):
+    """``outer(inner(x))``: |x|^4 of a polynomial and a quadratic form, two maps one after the other."""
+
+    outer: Described
+    inner: Described
+
+    def _value(self, x: Tensor) -> Tensor:
+        return self.outer(self.inner(x))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Entries(Described):
+    """``x[..., start:stop]``: entries of x itself, so whoever writes into the value writes into x."""
+
+    start: int
+    stop: int
+
+    def _value(self, x: Tensor) -> Tensor:
+        return _argument(x, None)[..., self.start : self.stop]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class Gradient(Described):
     """The gradient of a scalar function of rows, row by row: [..., d] -> [..., d] (a score, a force)."""
 
@@ -232,7 +254,9 @@ FAMILIES: dict[str, type[Described]] = {
     family.__name__: family
     for family in (
         Affine,
+        Composition,
         Constant,
+        Entries,
         GaussianMixtureLogDensity,
         Gradient,
         Mlp,

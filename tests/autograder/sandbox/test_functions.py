@@ -8,7 +8,9 @@ import torch
 from autograder.sandbox.inside.functions import (
     FAMILIES,
     Affine,
+    Composition,
     Constant,
+    Entries,
     GaussianMixtureLogDensity,
     Gradient,
     Mlp,
@@ -33,7 +35,9 @@ WAVES = Trigonometric(torch.tensor([1.0, 0.5]), torch.tensor([2.0, 3.0]), torch.
 MIXTURE = GaussianMixtureLogDensity(torch.tensor([0.5, 1.5], dtype=torch.float64), MEANS, COVARIANCES)
 MEMBERS = {
     "Affine": Affine(W, m),
+    "Composition": Composition(Polynomial(torch.tensor([1.0, 0.0, 2.0])), Affine(W, m)),
     "Constant": Constant(2.5),
+    "Entries": Entries(1, 3),
     "GaussianMixtureLogDensity": MIXTURE,
     "Gradient": Gradient(QUADRATIC),
     "Mlp": Mlp((torch.ones(4, 3) / 3, torch.ones(1, 4)), (torch.zeros(4), torch.ones(1))),
@@ -67,7 +71,9 @@ def quadratic_by_loops(x):
     ("f", "expected"),
     [
         (MEMBERS["Affine"], lambda x: torch.stack([W @ row + m for row in x])),
+        (MEMBERS["Composition"], lambda x: torch.stack([1 + 2 * (W @ row + m) ** 2 for row in x])),
         (MEMBERS["Constant"], lambda x: torch.full_like(x, 2.5)),
+        (MEMBERS["Entries"], lambda x: torch.stack([x[:, 1], x[:, 2]], dim=1)),
         (MIXTURE, mixture_by_distributions),
         (Gradient(QUADRATIC), lambda x: torch.stack([(A + A.T) @ row / 2 + b for row in x])),
         (MEMBERS["Mlp"], lambda x: 4 * torch.tanh(x.mean(1, keepdim=True)) + 1),
@@ -83,6 +89,13 @@ def quadratic_by_loops(x):
 )
 def test_values(f, expected):
     torch.testing.assert_close(f(ROWS), expected(ROWS))
+
+
+def test_entries_share_the_memory_of_their_argument():
+    x = ROWS.clone()
+    Entries(0, 2)(x).zero_()
+    assert not x[:, :2].any()
+    assert x[:, 2].all()
 
 
 @every_family
