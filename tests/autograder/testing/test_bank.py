@@ -1,0 +1,84 @@
+"""The bank: folders in, exercises out, and clear words where files contradict each other."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "grading"))
+from course_factory import make_course
+
+from autograder.testing.bank import BankError, Rooms, load_bank
+
+
+@pytest.fixture
+def rooms(tmp_path):
+    make_course(tmp_path)
+    properties = tmp_path / "tests" / "properties"
+    return Rooms(properties / "public", properties / "hidden", tmp_path / "reference")
+
+
+def test_an_exercise_has_all_that_its_files_declare(rooms):
+    entry = load_bank(rooms)["double"]
+    assert (entry.topic, entry.subject) == ("algebra", "doubling")
+    assert [p.name for p in entry.own] == ["adds_up", "is_odd"]
+    assert [p.public for p in entry.own] == [True, False]
+    assert [k.name for k in entry.misconceptions] == ["squared"]
+    assert [k.name for k in entry.alternatives] == ["summed"]
+
+
+def test_generic_properties_follow_from_the_record(rooms):
+    names = [p.name for p in load_bank(rooms)["double"].properties if p.generic]
+    assert names == [
+        "agrees_with_the_reference",
+        "agrees_on_edge_cases",
+        "agrees_in_float32",
+        "returns_what_is_promised",
+        "keeps_its_arguments",
+        "accepts_strided_tensors",
+        "is_repeatable",
+        "rejects_matrix",
+    ]
+
+
+def test_without_reference_and_hidden_room_the_public_part_stands_alone(rooms):
+    entry = load_bank(Rooms(rooms.public))["double"]
+    assert entry.references is None
+    assert all(p.public and not p.needs_reference for p in entry.properties)
+    assert {"adds_up", "is_repeatable", "rejects_matrix"} <= {p.name for p in entry.properties}
+
+
+def test_the_value_property_is_the_gate(rooms):
+    gates = [p.name for p in load_bank(rooms)["double"].properties if p.gate]
+    assert gates == ["agrees_with_the_reference"]
+
+
+def test_a_missing_reference_is_named(rooms):
+    (rooms.reference / "algebra" / "doubling.py").write_text("def triple(x): return 3 * x")
+    with pytest.raises(BankError, match="double"):
+        load_bank(rooms)
+
+
+def test_an_exercise_declared_twice_is_named(rooms):
+    source = (rooms.public / "algebra" / "doubling.py").read_text()
+    (rooms.public / "algebra" / "again.py").write_text(source)
+    with pytest.raises(BankError, match="declared twice"):
+        load_bank(rooms)
+
+
+def test_another_bank_replaces_the_first(rooms, tmp_path):
+    load_bank(rooms)
+    other = tmp_path / "other"
+    make_course(other)
+    path = other / "tests" / "properties" / "public" / "algebra" / "doubling.py"
+    path.write_text(path.read_text().replace('title="Doubling"', 'title="Another"'))
+    assert load_bank(Rooms(path.parents[1]))["double"].record.title == "Another"
+
+
+def test_no_folder_of_the_bank_is_importable_beside_its_rooms(rooms, tmp_path):
+    (tmp_path / "hypothesis_impostor.py").write_text("")
+    load_bank(rooms)
+    with pytest.raises(ModuleNotFoundError):
+        __import__("hypothesis_impostor")
