@@ -100,8 +100,8 @@ class _Ready:
 class Zygote:
     """A sandboxed interpreter with torch loaded, from which workers are forked.
 
-    level: by default the best of this machine.  quick: ready in half the time, but the first step of an optimizer in
-    each worker takes a second.
+    level: by default the best of this machine.  quick: ready a second earlier, but in each worker the first step of
+    an optimizer, the first torch.func and the first look at operators take a second.
 
     The constructor does not wait until it is ready; what needs it does, and raises Fault when it does not start. Make
     it in a thread that lasts: it dies with that thread.

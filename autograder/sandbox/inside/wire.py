@@ -182,7 +182,11 @@ class Decoder:
             if depth > MAX_DEPTH or budget < 0:
                 raise WireError("nested too deeply, or too many parts")
             kind = type(node)
-            if node is None or kind is bool or kind is int or kind is float:
+            if node is None or kind is bool or kind is float:
+                return node
+            if kind is int:
+                if node >= 2**63:  # msgpack has unsigned ones, too
+                    raise WireError("integer")
                 return node
             if kind is str or kind is bytes:
                 return self._text(node)

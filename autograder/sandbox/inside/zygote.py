@@ -38,7 +38,7 @@ def main(control_fd: int, options: dict[str, Any]) -> None:
     confine.die_with_parent(parent)
     if options["drop"] == "first":  # so that a torch that nobody can read fails here and not in a worker
         confine.give_up_root()
-    warm(optimizers=not options["quick"])
+    warm(options["quick"])
     confinement = confine.Confinement(options["readable"], bytes.fromhex(options["bpf"]))
     if options["drop"] == "last":  # an interpreter below a private home can be read until here
         confine.give_up_root()
@@ -53,10 +53,11 @@ def main(control_fd: int, options: dict[str, Any]) -> None:
     Zygote(control, confinement).serve()
 
 
-def warm(optimizers: bool = True) -> None:
-    """Do once what is slow the first time: imports, autograd, linear algebra, the codec, an optimizer's step.
+def warm(quick: bool = False) -> None:
+    """Do once what is slow the first time: imports, autograd, linear algebra, the codec.
 
-    The last doubles the time; without it, the first step in every worker takes a second.
+    The first step of an optimizer, the first torch.func and the first look at operators load torch's compiler, which
+    takes a second: not when quick.
     """
     import torch
 
@@ -67,12 +68,14 @@ def warm(optimizers: bool = True) -> None:
         importlib.import_module(name)
     model = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.BatchNorm1d(3))
     model(torch.ones(2, 3)).sum().backward()
-    if optimizers:
-        torch.optim.Adam(model.parameters()).step()
     rows = torch.eye(3, dtype=torch.float64)
-    torch.func.vmap(torch.func.grad(lambda row: torch.linalg.solve(rows + 1, row).sum()))(rows)
-    with observe.recording():
-        torch.linalg.inv(rows + torch.ones(3, 3, dtype=torch.float64).triu())
+    if not quick:
+        torch.optim.Adam(model.parameters()).step()
+        torch.func.vmap(torch.func.grad(lambda row: torch.linalg.solve(rows, row).sum()))(rows)
+        with observe.recording():
+            torch.linalg.inv(rows)
+    observe.watch_numpy()
+    torch.linalg.inv(rows)
     frame = wire.Encoder(wire.TO_WORKER).encode([rows, (1.0, "a", [None])])
     wire.Decoder(wire.TO_WORKER).decode(*frame)
     try:
