@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -74,6 +75,7 @@ def command(
             )
             audits = _with_progress(auditor, names)
     console = Console()
+    console.width = max(console.width, 130)
     console.print(_table(audits))
     _details(console, audits, survivors)
     wrong = sum(bool(audit.problems) for audit in audits)
@@ -94,26 +96,30 @@ def _with_progress(auditor: Auditor, names: Sequence[str]) -> list[Audit]:
         return auditor.audit(names, lambda done: bar.update(row, advance=done))
 
 
+COLUMNS = ("right", "wrong", "sizes", "scales", "condition", "inputs", "mutants", "killed", "equivalent", "own")
+LEGEND = """\
+right, wrong: the largest error / tolerance of a right answer, the smallest of a misconception (1 is the border).
+sizes, scales, condition: ranges of one run's inputs; inputs: distinct ones of those drawn.
+mutants: of the reference; killed: by any property; own: by the hand-written properties alone, of those not equivalent."""
+
+
 def _table(audits: Sequence[Audit]) -> Table:
-    table = Table(
-        title="verify: error/tolerance of right and wrong answers, draws of one run, mutants", title_justify="left"
-    )
+    table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0), caption=LEGEND, caption_justify="left")
     table.add_column("exercise", no_wrap=True)
-    for heading in ("right", "wrong", "sizes", "scales", "cond.", "inputs", "mutants", "killed", "equal", "own"):
+    for heading in COLUMNS:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("")
     for audit in audits:
-        killed = len(audit.counted) - len(audit.survivors)
         table.add_row(
             audit.entry.record.name,
-            f"{audit.right_ratio:.1e}",
-            f"{audit.wrong_ratio:.1e}",
+            f"{audit.right_ratio:.0e}",
+            f"{audit.wrong_ratio:.0e}",
             str(audit.draws.sizes),
             str(audit.draws.scales),
             str(audit.draws.conditions),
             f"{len(audit.draws.distinct)}/{audit.draws.inputs}",
             str(len(audit.mutants)),
-            str(killed),
+            str(len(audit.counted) - len(audit.survivors)),
             str(len(audit.mutants) - len(audit.counted)),
             f"{audit.own_share:.0%}",
             "[red]wrong[/red]" if audit.problems else "[green]ok[/green]",

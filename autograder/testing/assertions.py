@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from statistics import NormalDist
 from typing import Any, NoReturn
 
+import numpy as np
 import torch
 from hypothesis.errors import UnsatisfiedAssumption
 
@@ -167,7 +168,7 @@ def assert_less(
     wrong = ~(a <= b + tolerance)
     if bool(wrong.any()):
         index = int(wrong.reshape(-1).nonzero()[0])
-        entry = [int(i) for i in torch.unravel_index(torch.tensor(index), a.shape)]
+        entry = [int(i) for i in np.unravel_index(index, tuple(a.shape))]
         small, large = in_words(a.reshape(-1)[index].item(), b.reshape(-1)[index].item())
         place = f"entry {entry}: " if entry else ""
         text = f"{place}{small} should be at most {large}"

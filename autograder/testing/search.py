@@ -63,6 +63,7 @@ class _Failure:
     error: Exception
     call: Call | None
     answer: Any
+    drawn: dict[str, Any]
 
     def numbers(self) -> int:
         """How many numbers a reader has to take in."""
@@ -91,8 +92,7 @@ def search(
         if options.shrink:
             if _attempt(body, student, drawn) is None:
                 raise WrongAnswer("gives different answers for the same input")
-            simpler = _simpler(body, _strategies(sources), student, options, own_seed)
-            failure = min(simpler or failure, failure, key=_Failure.numbers)
+            failure = _simplest(body, sources, student, options, own_seed, failure)
         failure.raise_(student)
 
 
@@ -128,8 +128,25 @@ def _attempt(body: Body, student: Student, drawn: dict[str, Any]) -> _Failure | 
     except UnsatisfiedAssumption:
         return None
     except Exception as error:
-        return _Failure(error, student.last, student.answer)
+        return _Failure(error, student.last, student.answer, drawn)
     return None
+
+
+def _simplest(
+    body: Body, sources: Mapping[str, Source], student: Student, options: Options, own_seed: int, failure: _Failure
+) -> _Failure:
+    """A case on which another property failed in its simplest form will mostly do; otherwise Hypothesis shrinks."""
+    strategies = _strategies(sources)
+    for name, strategy in strategies.items():
+        for case in student.simplest.get(id(strategy), []):
+            again = _attempt(body, student, {**failure.drawn, name: case})
+            if again is not None:
+                return again
+    simpler = _simpler(body, strategies, student, options, own_seed)
+    failure = min(simpler or failure, failure, key=_Failure.numbers)
+    for name, strategy in strategies.items():
+        student.simplest.setdefault(id(strategy), []).append(failure.drawn[name])
+    return failure
 
 
 def _simpler(body: Body, strategies: Strategies, student: Student, options: Options, seed: int) -> _Failure | None:

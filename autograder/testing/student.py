@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import functools
 import math
 import types
 from collections.abc import Callable, Mapping, Sequence
@@ -37,6 +38,11 @@ class Student(abc.ABC):
     answer: Any = None
     finite: bool = True
     promises: Mapping[str, Signature] = types.MappingProxyType({})
+
+    @functools.cached_property
+    def simplest(self) -> dict[int, list[Any]]:
+        """Simple inputs on which properties failed so far, by the id of the strategy that drew them."""
+        return {}
 
     def begin(self, promises: Mapping[str, Signature]) -> None:
         """A new property begins: forget the last call, and hold answers to these promises."""

@@ -38,7 +38,7 @@ class Range:
     def __str__(self) -> str:
         if self.high < self.low:
             return "-"
-        return f"{self.low:.3g}" if self.low == self.high else f"{self.low:.3g}-{self.high:.3g}"
+        return f"{self.low:.2g}" if self.low == self.high else f"{self.low:.2g}-{self.high:.2g}"
 
 
 @dataclasses.dataclass
