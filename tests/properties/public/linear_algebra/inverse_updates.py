@@ -12,6 +12,7 @@ from torch.linalg import matrix_norm, vector_norm
 from autograder.testing.assertions import assert_close, assert_tensor
 from autograder.testing.properties import given, properties_of
 from autograder.testing.record import BadInput, Case, Cases, Exercise, Function
+from autograder.testing.rules import NO_INVERSE_OR_SOLVE, NoMatrixProduct
 from autograder.testing.strategies import (
     assume,
     conditioned,
@@ -145,13 +146,14 @@ def singular(gap: float) -> tuple[Tensor, Tensor, Tensor]:
     return A_inv, tensor([1, -2]), tensor([0, (1 - gap) / 4])
 
 
+SIGNATURE = "sherman_morrison(A_inv: Tensor[n, n], u: Tensor[n], v: Tensor[n]) -> Tensor[n, n]"
 SHERMAN_MORRISON = Exercise(
     name="sherman_morrison",
     title="Sherman-Morrison rank-one inverse update",
     source="000, section 1.2.3, eq. 1.29-1.35; 003, Woodbury identity",
     functions=(
         Function(
-            "sherman_morrison(A_inv: Tensor[n, n], u: Tensor[n], v: Tensor[n]) -> Tensor[n, n]",
+            SIGNATURE,
             cases=UPDATES,
             bad_inputs=(
                 BadInput("singular_update", lambda: singular(0.0), "1 + vᵀA⁻¹u = 0 raises ValueError"),
@@ -166,6 +168,7 @@ SHERMAN_MORRISON = Exercise(
             ),
         ),
     ),
+    rules=(NO_INVERSE_OR_SOLVE, NoMatrixProduct(SIGNATURE, size="n")),
 )
 
 
