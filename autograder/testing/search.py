@@ -124,12 +124,17 @@ def _extras(others: Strategies, options: Options, start: int) -> list[dict[str, 
 
 def _attempt(body: Body, student: Student, drawn: dict[str, Any]) -> _Failure | None:
     try:
-        body(student, **drawn)
+        body(student, **{name: _unused(value) for name, value in drawn.items()})
     except UnsatisfiedAssumption:
         return None
     except Exception as error:
         return _Failure(error, student.last, student.answer, drawn)
     return None
+
+
+def _unused(value: Any) -> Any:
+    """A random generator is used up by a body: every attempt gets a copy at the drawn state. All else is a value."""
+    return value.clone_state() if isinstance(value, torch.Generator) else value
 
 
 def _simplest(

@@ -16,6 +16,7 @@ from autograder.testing.inprocess import InProcess
 from autograder.testing.outcomes import TimedOut, WrongAnswer
 from autograder.testing.record import Case, Cases
 from autograder.testing.search import Options, inputs_of, search
+from autograder.testing.strategies import generators
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,3 +160,16 @@ def test_a_rejected_input_counts_neither_way():
     with pytest.raises(WrongAnswer):
         search(body, {"case": VECTORS}, student(), Options(1), "e", "n")
     search(lambda student, case: assume(False), {"case": VECTORS}, student(), Options(1), "e", "n")
+
+
+def test_every_attempt_gets_a_drawn_generator_as_it_was_drawn():
+    seen = []
+
+    def body(student, case, generator):
+        seen.append(torch.rand((), generator=generator).item())
+
+    sources = {"case": VECTORS, "generator": generators()}
+    for _ in range(2):  # the draws of a run are shared
+        search(body, sources, student(), Options(seed=9), "exercise", "name")
+    half = len(seen) // 2
+    assert seen[:half] == seen[half:] and len(set(seen)) > half // 2

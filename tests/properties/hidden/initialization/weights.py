@@ -102,7 +102,7 @@ def variance_for_the_standard_deviation(noise: Tensor, scheme: str, law: str) ->
 
 @misconception_of(
     "init_weights",
-    hint="Kaiming's factor 2 makes up for the half of the power that a ReLU cuts away; without it, this is LeCun's scheme.",
+    hint="Kaiming's factor 2 makes up for the half of the power that a ReLU cuts away; without it, this is LeCun's.",
 )
 def kaiming_without_the_two(noise: Tensor, scheme: str, law: str) -> Tensor:
     variance = _variance(scheme, *_fans(noise))
