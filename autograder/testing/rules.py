@@ -52,6 +52,7 @@ _WORDS = {
     "Pow": "the operator **",
 }
 _PRODUCTS = frozenset({"mm", "bmm", "matmul", "addmm", "baddbmm", "addbmm", "linear", "einsum", "tensordot", "dot"})
+_SWITCHES = frozenset({"requires_grad_", "set_grad_enabled"})
 LOOPS = frozenset({"For", "AsyncFor", "While", "comprehension"})
 
 
@@ -106,8 +107,8 @@ class Forbid(Rule):
         if use.kind == "syntax":
             return use.name in self.syntax
         arguments = use.arguments or ()
-        if any(argument is False for argument in arguments):
-            return False  # requires_grad_(False), set_grad_enabled(False): switched off
+        if use.name.rpartition(".")[2] in _SWITCHES and any(a is False for a in arguments):
+            return False  # switched off
         patterns = self.targets if use.kind == "name" else self.methods
         negative = any(type(argument) in (int, float) and argument < 0 for argument in arguments)
         return _matches(use.name, patterns) or (negative and _matches(use.name, self.if_negative))
@@ -317,8 +318,12 @@ NO_AUTOGRAD = Forbid(
     methods=frozenset({"backward", "requires_grad_"}),
     operators=frozenset({"*_backward*"}),
 )
+_FUSED_STEPS = tuple(f"_fused_{optimiser}*" for optimiser in ("adam", "adagrad", "sgd"))
 NO_OPTIM = Forbid(
-    "no_optim", "uses no ready-made optimiser", targets=frozenset({"torch.optim", "torch._optim*", "scipy.optimize"})
+    "no_optim",
+    "uses no ready-made optimiser",
+    targets=spellings(*_FUSED_STEPS) | {"torch.optim", "torch._optim*", "scipy.optimize"},
+    operators=frozenset(_FUSED_STEPS),
 )
 NO_CONV = Forbid(
     "no_conv",

@@ -153,6 +153,9 @@ def test_honest_gradients_are_not_accused(source: str) -> None:
 
 OTHERS = [
     (NO_OPTIM, "torch.optim.SGD([x], lr=0.1)", "torch.linalg.norm(x)"),
+    (NO_OPTIM, "torch.optim.SGD([x], lr=0.1, nesterov=False)", "torch.sum(x, 0, False)"),
+    (NO_OPTIM, "torch._fused_adam_([x], [x], [x], [x], [], [x])", "torch._foreach_mul([x], 2)"),
+    (NO_AUTOGRAD, "torch.autograd.grad(x, x, create_graph=False)", "x.requires_grad_(False)"),
     (NO_CONV, "torch.nn.functional.conv2d(x, x)", "torch.fft.ifft2(torch.fft.fft2(x))"),
     (NO_CONV, "torch.conv1d(x, x)", "torch.nn.functional.pad(x, (1, 1))"),
     (NO_CONV, "torch.nn.Conv2d(1, 1, 3)(x)", "torch.nn.Linear(1, 1)(x)"),
