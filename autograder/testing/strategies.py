@@ -2,7 +2,7 @@
 
     quarters(3)                        a vector of multiples of 1/4 in [-4, 4]; shrinks towards zeros
     generators().map(make_case)        one drawn seed stands for a whole case: make_case(g) calls normal(g, 8, 5), ...
-    readable_first(small, large)       either of two kinds of cases; what fails on both is shown on a small one
+    readable_first(small, large=...)   either of two kinds of cases; what fails on both is shown on a small one
 
 All tensors are float64.
 """
@@ -20,8 +20,8 @@ from hypothesis.strategies import SearchStrategy
 from torch import Tensor
 
 T = TypeVar("T")
-BALLAST = 24
-"""As many choices as most small cases take: one for each of their numbers."""
+SEED_BITS = 32
+"""More choices than most small cases take: one for each of their numbers."""
 
 
 def tensor(entries: Sequence[Any] | float) -> Tensor:
@@ -70,16 +70,19 @@ def powers_of_two(least: int, most: int) -> SearchStrategy[float]:
 def readable_first(*small: SearchStrategy[T], large: SearchStrategy[T]) -> SearchStrategy[T]:
     """A small case or, as often as each kind of them, a large one; what fails on both is reported on a small one.
 
-    To Hypothesis fewer choices are simpler, and a large case made of one seed is a single choice. So that no small case
-    loses against it, choices that mean nothing come before a large case.
+    large: made with ``generators()``. To Hypothesis fewer choices are simpler, and a case made of a single choice would
+    beat every small one.
     """
-    ballast = st.tuples(*[st.booleans()] * BALLAST)
-    return st.one_of(*small, ballast.flatmap(lambda _: large))
+    return st.one_of(*small, large)
 
 
 def generators() -> SearchStrategy[torch.Generator]:
-    """A random generator from a drawn seed, for inputs too large to draw number by number."""
-    return st.integers(0, 2**32 - 1).map(generator)
+    """A random generator from a drawn seed, for inputs too large to draw number by number.
+
+    The seed is drawn bit by bit, so that it counts as many choices, and so that Hypothesis's small variations of one
+    example are new examples.
+    """
+    return st.tuples(*[st.booleans()] * SEED_BITS).map(lambda bits: generator(sum(b << k for k, b in enumerate(bits))))
 
 
 def generator(seed: int) -> torch.Generator:
