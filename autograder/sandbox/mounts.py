@@ -22,7 +22,7 @@ ENVIRONMENT = {
     "MKL_NUM_THREADS": "1",
     "MALLOC_ARENA_MAX": "2",
     "TORCH_COMPILE_DISABLE": "1",
-    "TORCHINDUCTOR_CACHE_DIR": "/sandbox",
+    "TORCHINDUCTOR_CACHE_DIR": "/",  # never written to, but torch._dynamo cannot be imported without a folder
     "PATH": "/usr/bin",
     "HOME": "/",
     "LANG": "C.UTF-8",

@@ -9,13 +9,13 @@ from typing import Any, Literal
 import torch
 
 from autograder.sandbox.conversation import Conversation
-from autograder.sandbox.inside import wire
+from autograder.sandbox.inside import observe, wire
 from autograder.sandbox.inside.functions import Described
 from autograder.sandbox.limits import Limits
 from autograder.sandbox.zygote import Client
 from autograder.testing.outcomes import Call, Died, Interrupted
 
-Want = Literal["value", "arguments", "operators"]
+Want = Literal["value", "arguments", "operators", "traces"]
 Operators = list[tuple[str, tuple[tuple[int, ...], ...]]]
 
 
@@ -71,7 +71,8 @@ class Worker:
         """Call a function of the main file with torch, numpy and random seeded from ``seed``.
 
         want: "value"; "arguments" for the tuple of arguments as they are afterwards; "operators" for the operators that
-        ran, in order: empty where there is no evidence. The latter two are self-reported.
+        ran, in order: empty where there is no evidence; "traces" for what the call leaves behind, see observe.traces.
+        All but the value are self-reported.
         Raises StudentError, UnsendableError, an Interrupted, or Fault.
         """
         conversation = self._running()
@@ -81,6 +82,8 @@ class Worker:
         if want == "value":
             return value
         try:
+            if want == "traces":
+                return _read_traces(value, len(arguments))
             return _read_operators(value) if want == "operators" else _read_arguments(value, arguments)
         except wire.WireError as error:
             conversation.close()
@@ -127,6 +130,13 @@ def _read_failure(failure: Any) -> LoadFailure:
     if any(type(kind) is not str for kind in kinds):
         raise wire.WireError("malformed failure")
     return LoadFailure(file, line, tuple(kinds), text)
+
+
+def _read_traces(value: Any, count: int) -> list[tuple[str, int]]:
+    possible = [(name, -1) for name in observe.MODES] + [(n, i) for n in observe.MARKS for i in range(count)]
+    if type(value) is not list or any(type(trace) is not tuple or trace not in possible for trace in value):
+        raise wire.WireError("malformed traces")
+    return value
 
 
 def _read_arguments(value: Any, originals: Sequence[Any]) -> tuple[Any, ...]:

@@ -16,6 +16,13 @@ from autograder.testing.student import Student
 from autograder.testing.values import leaves, map_tensors, upcast
 
 Reference = Callable[..., Any]
+TRACES = {
+    "default dtype": "changes torch's default dtype",
+    "gradient mode": "leaves gradients switched on or off",
+    "requires_grad": "changes requires_grad of its argument {argument}",
+    "grad": "fills the .grad of its argument {argument}",
+}
+"""What a student reads about each of observe.traces."""
 KEPT = 2000
 """Reference values kept per function."""
 REPEAT_SEED = 0x5EED
@@ -169,6 +176,7 @@ def _contract_properties(exercise: Exercise, function: Function, suffix: str) ->
         {"case": Cases(ordinary.dense, ordinary.drawn, function.cases.edges)},
     )
     yield make("keeps_its_arguments", f"{name} leaves its arguments as they were", check.unchanged, {})
+    yield make("leaves_no_traces", f"{name} leaves nothing behind but its answer", check.traces, {})
     yield make("accepts_strided_tensors", f"{name} works on tensors that are not contiguous", check.strided, {})
     yield make("is_repeatable", f"{name} gives the same answer to the same input", check.repeatable, {})
     for bad in function.bad_inputs:
@@ -205,6 +213,14 @@ class _Contract:
                 if not all(map(_identical, leaves(new), leaves(old)))
             ]
             raise WrongAnswer(f"changes its argument {' and '.join(changed) or names[0]} in place; work on a copy")
+
+    def traces(self, student: Student) -> None:
+        """Nothing that the next function would feel: torch's defaults, gradients switched on, collected or off."""
+        names = list(self.function.parsed.parameters)
+        for arguments in self.dense:
+            for trace, index in student.traces(self.function.name, arguments):
+                text = TRACES[trace].format(argument=names[index] if index >= 0 else "")
+                raise WrongAnswer(f"{text}; the next function would feel it")
 
     def strided(self, student: Student) -> None:
         """A transposed or strided view holds the same numbers, so the answer is the same."""

@@ -41,6 +41,10 @@ class InProcess(Student):
         table = [Operator(name, shapes) for name, shapes in recorder.table]
         return [table[index] for index in recorder.order]
 
+    def traces(self, function: str, arguments: Sequence[Any]) -> list[tuple[str, int]]:
+        """What a call leaves behind besides its answer."""
+        return observe.traces(lambda *copies: self._run(function, copies), list(_copy(arguments)))
+
     def fresh(self, seed: int) -> InProcess:
         """The same functions, torch's generator started elsewhere."""
         torch.manual_seed(seed)

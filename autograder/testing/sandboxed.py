@@ -48,6 +48,11 @@ class Sandboxed(Student):
         operators = self._worker.call(function, arguments, self._next_seed(), "operators")
         return [Operator(name, shapes) for name, shapes in operators]
 
+    def traces(self, function: str, arguments: Sequence[Any]) -> list[tuple[str, int]]:
+        """What a call leaves behind besides its answer (self-reported: it can only deny)."""
+        found: list[tuple[str, int]] = self._worker.call(function, arguments, self._next_seed(), "traces")
+        return found
+
     def fresh(self, seed: int) -> Sandboxed:
         """The same submission in a fresh worker whose random generator starts elsewhere; close it after use."""
         worker = self._worker

@@ -80,6 +80,10 @@ class Student(abc.ABC):
         """The operators that ran during one call (self-reported: it can only deny)."""
 
     @abc.abstractmethod
+    def traces(self, function: str, arguments: Sequence[Any]) -> list[tuple[str, int]]:
+        """What a call leaves behind besides its answer, as observe.traces tells (self-reported: it can only deny)."""
+
+    @abc.abstractmethod
     def fresh(self, seed: int) -> Student:
         """The same submission in a fresh worker whose random generator starts elsewhere; close it after use."""
 

@@ -87,3 +87,39 @@ def _watched(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         return function(*arguments, **options)
 
     return watched
+
+
+MODES = ("default dtype", "gradient mode")
+MARKS = ("requires_grad", "grad")
+
+
+def traces(function: Callable[..., Any], arguments: list[Any]) -> list[tuple[str, int]]:
+    """Call ``function``; what it leaves behind besides its answer, as (one of MODES, -1) or (one of MARKS, argument)."""
+    modes, marks = _modes(), [_marks(argument) for argument in arguments]
+    function(*arguments)
+    found = [(name, -1) for name, before, after in zip(MODES, modes, _modes(), strict=True) if before != after]
+    for index, (before, argument) in enumerate(zip(marks, arguments, strict=True)):
+        found += [(name, index) for name, old, new in zip(MARKS, before, _marks(argument), strict=True) if old != new]
+    return found
+
+
+def _modes() -> tuple[Any, ...]:
+    return torch.get_default_dtype(), torch.is_grad_enabled()
+
+
+def _marks(argument: Any) -> tuple[list[bool], list[bool]]:
+    """Of every tensor in an argument: whether it requires a gradient, and whether it has collected one."""
+    tensors = [leaf for leaf in _leaves(argument) if isinstance(leaf, torch.Tensor)]
+    return [t.requires_grad for t in tensors], [t.is_leaf and t.grad is not None for t in tensors]
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, Described):
+        value = value.parameters()
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _leaves(item)
+    else:
+        yield value

@@ -169,6 +169,8 @@ class Worker:
             np.random.seed(seed % 2**32)
         if want == "operators":
             return self._operators(function, arguments)
+        if want == "traces":
+            return observe.traces(function, arguments)
         value = function(*arguments)
         return tuple(map(_as_data, arguments)) if want == "arguments" else value
 

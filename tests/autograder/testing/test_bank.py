@@ -37,6 +37,7 @@ def test_generic_properties_follow_from_the_record(rooms):
         "agrees_in_float32",
         "returns_what_is_promised",
         "keeps_its_arguments",
+        "leaves_no_traces",
         "accepts_strided_tensors",
         "is_repeatable",
         "rejects_matrix",
