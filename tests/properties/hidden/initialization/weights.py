@@ -146,9 +146,10 @@ def _fans(noise: Tensor) -> tuple[int, int]:
 
 
 def _variance(scheme: str, fan_in: int, fan_out: int) -> float:
-    if scheme not in SCHEMES:
+    known = {"lecun": 1 / fan_in, "glorot": 2 / (fan_in + fan_out), "kaiming": 2 / fan_in}
+    if scheme not in known:
         raise ValueError("unknown scheme")
-    return {"lecun": 1 / fan_in, "glorot": 2 / (fan_in + fan_out), "kaiming": 2 / fan_in}[scheme]
+    return known[scheme]
 
 
 def _weights(

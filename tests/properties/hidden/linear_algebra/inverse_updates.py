@@ -145,6 +145,13 @@ def _guarded(denominator: Tensor) -> Tensor:
     return denominator
 
 
+EQUIVALENT_MUTANTS = {
+    "sherman_morrison": {
+        "denominator = 1 + v @ A_inv_u => denominator = 1 + A_inv_u @ v": "the scalar product is symmetric",
+        "if denominator.abs() < SINGULAR: => if denominator.abs() <= SINGULAR:": "1e-12 itself cannot be hit",
+    }
+}
+
 # Alternatives: written without looking at the reference.
 
 
