@@ -182,8 +182,13 @@ def talk_to_the_network(port, abstract):
     for family in (socket.AF_PACKET, socket.AF_NETLINK, socket.AF_VSOCK, socket.AF_ALG):
         attempt(got, lambda family=family: str(socket.socket(family, socket.SOCK_RAW)))
     attempt(got, lambda: str(socket.socketpair()))
-    attempt(got, lambda: socket.getaddrinfo("localhost", 80, proto=socket.IPPROTO_TCP) and connect(
-        socket.AF_INET, socket.SOCK_STREAM, ("localhost", port)))
+    attempt(
+        got,
+        lambda: (
+            socket.getaddrinfo("localhost", 80, proto=socket.IPPROTO_TCP)
+            and connect(socket.AF_INET, socket.SOCK_STREAM, ("localhost", port))
+        ),
+    )
     attempt(got, lambda: __import__("urllib.request").request.urlopen(f"http://127.0.0.1:{port}", timeout=1).read())
     return got
 

@@ -6,13 +6,11 @@ import dataclasses
 import math
 
 import torch
-from hypothesis import strategies as st
 from torch import Tensor
 
 from autograder.testing.answers import alternative_of, misconception_of
 from autograder.testing.assertions import assert_close
 from autograder.testing.properties import given, properties_of
-from autograder.testing.strategies import powers_of_two
 from autograder.testing.student import Student
 from tests.properties.public.optimization.adam import STEPS, TRAININGS, Step, Training, in_other_units, update
 
@@ -39,9 +37,10 @@ def test_averages_all_gradients_so_far(student: Student, case: Training) -> None
 
 
 @properties_of("adam_step")
-@given(case=STEPS, c=powers_of_two(-20, 20))
-def test_does_not_depend_on_the_units_of_the_loss(student: Student, case: Step, c: float) -> None:
-    """A loss c times as large, with g, m and eps, gives the same theta, c times the m and c² times the v"""
+@given(case=STEPS)
+def test_does_not_depend_on_the_units_of_the_loss(student: Student, case: Step) -> None:
+    """With g, m and eps c times and v c² times as large, theta is the same: Adam's step has no units but those of lr"""
+    c = 2.0**-7
     theta, m, v = update(student, case)
     got = update(student, in_other_units(case, c))
     assert_close(got[0], theta, scale=case.size, because="theta")
@@ -77,15 +76,16 @@ def test_mirrors_with_a_coordinate(student: Student, case: Step) -> None:
 
 
 @properties_of("adam_step")
-@given(case=STEPS, i=st.integers(0, 8))
-def test_moves_every_parameter_alone(student: Student, case: Step, i: int) -> None:
+@given(case=STEPS)
+def test_moves_every_parameter_alone(student: Student, case: Step) -> None:
     """A parameter moves as if it were the only one"""
-    chosen = [i % len(case.theta)]
     together = update(student, case)
     m, v, t = case.state
-    alone = dataclasses.replace(case, theta=case.theta[chosen], grad=case.grad[chosen], state=(m[chosen], v[chosen], t))
-    for name, got, expected in zip(("theta", "m", "v"), update(student, alone), together, strict=True):
-        assert_close(got, expected[chosen], scale=case.size if name == "theta" else None, because=f"{name} alone")
+    for i in {0, len(m) - 1}:
+        one = slice(i, i + 1)
+        alone = dataclasses.replace(case, theta=case.theta[one], grad=case.grad[one], state=(m[one], v[one], t))
+        for name, got, expected in zip(("theta", "m", "v"), update(student, alone), together, strict=True):
+            assert_close(got, expected[one], scale=case.size if name == "theta" else None, because=f"{name} alone")
 
 
 @properties_of("adam_step")
@@ -316,6 +316,7 @@ def moments_by_their_change(theta: Tensor, grad: Tensor, state: State, lr: float
 # only one moment corrected -> starts_with_a_step_of_known_length
 # 1 - β instead of 1 - βᵗ -> repeats_its_step_under_a_constant_gradient
 # 1 - βᵗ⁺¹, 1 - βᵗ⁻¹ (t miscounted), 1 - β t -> repeats_its_step_under_a_constant_gradient
+# no correction after the first hundred or thousand steps -> repeats_its_step_under_a_constant_gradient
 # corrected moments returned -> lets_the_moments_relax_towards_the_gradient, trains_like_torch
 # eps under the root -> starts_with_a_step_of_known_length, does_not_depend_on_the_units_of_the_loss
 # eps added before the correction -> starts_with_a_step_of_known_length, repeats_its_step_under_a_constant_gradient

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 import torch
@@ -83,10 +84,11 @@ def hyperparameters() -> st.SearchStrategy[tuple[float, tuple[float, float], flo
     return st.tuples(st.sampled_from([1, 0.5, 2, 0.25]), st.tuples(betas, betas), st.sampled_from([0.5, 0.125, 1, 2]))
 
 
-def seeded_hyperparameters(g: torch.Generator) -> tuple[float, tuple[float, float], float]:
-    """betas up to 0.95, eps from 1/1000 to 1."""
-    lr, beta_1, beta_2, log_eps = uniform(g, 4).tolist()
-    return 0.1 + lr, (0.95 * beta_1, 0.95 * beta_2), 1000 ** (log_eps - 1)
+def seeded_hyperparameters(g: torch.Generator, t: int) -> tuple[float, tuple[float, float], float]:
+    """betas whose memory is about t steps long, so that the bias of step t matters, and eps from 1/1000 to 1."""
+    lr, x_1, x_2, log_eps = uniform(g, 4).tolist()
+    beta_1, beta_2 = (math.exp(-(0.1 + 3 * x) / t) for x in (x_1, x_2))
+    return 0.1 + lr, (beta_1, beta_2), 1000 ** (log_eps - 1)
 
 
 def step(theta: list[float], grad: list[float], m: list[float], v: list[float], t: int, **more: float) -> Step:
@@ -105,10 +107,10 @@ def readable_steps(draw: st.DrawFn) -> Step:
 
 
 def seeded_step(g: torch.Generator) -> Step:
-    """Up to nine parameters and thirty steps."""
-    d, t = 4 + int(torch.randint(6, (), generator=g)), 1 + int(torch.randint(30, (), generator=g))
+    """Up to nine parameters, and up to ten thousand steps: as likely one of the first hundred as of the later ones."""
+    d, t = 4 + int(torch.randint(6, (), generator=g)), int(10 ** (4 * float(uniform(g))))
     theta, grad, m, root = normal(g, 4, d)
-    return Step(*seeded_hyperparameters(g), theta, grad, (m, root**2, t))
+    return Step(*seeded_hyperparameters(g, t), theta, grad, (m, root**2, t))
 
 
 @st.composite
@@ -120,7 +122,7 @@ def readable_trainings(draw: st.DrawFn) -> Training:
 
 def seeded_training(g: torch.Generator) -> Training:
     """Six steps of three parameters."""
-    return Training(*seeded_hyperparameters(g), normal(g, 3), normal(g, 6, 3))
+    return Training(*seeded_hyperparameters(g, 6), normal(g, 3), normal(g, 6, 3))
 
 
 def in_other_units(case: Step, c: float) -> Step:
@@ -158,6 +160,9 @@ STEPS = Cases(
         ),
         "the usual hyperparameters, t = 100": step(
             [0.5, -0.25], grad=[3, -0.5], m=[1, 2], v=[4, 8], t=100, lr=1e-3, beta_1=0.9, beta_2=0.999, eps=1e-8
+        ),
+        "a memory of thousands of steps": step(
+            [1, -2], grad=[0.5, 3], m=[2, -1], v=[0.25, 2], t=3000, beta_1=1 - 2.0**-11, beta_2=1 - 2.0**-12
         ),
         "t = 1 000 000": step([1, -2], grad=[0.5, 3], m=[2, -1], v=[0.25, 2], t=1_000_000),
         "a gradient as small as eps": step(
