@@ -38,7 +38,7 @@ def main(control_fd: int, options: dict[str, Any]) -> None:
     confine.die_with_parent(parent)
     if options["drop"] == "first":  # so that a torch that nobody can read fails here and not in a worker
         confine.give_up_root()
-    warm(options["quick"])
+    warm(options["quick"] and options["drop"] != "last")  # who drops last may not be able to import any more
     confinement = confine.Confinement(options["readable"], bytes.fromhex(options["bpf"]))
     if options["drop"] == "last":  # an interpreter below a private home can be read until here
         confine.give_up_root()

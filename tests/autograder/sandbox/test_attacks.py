@@ -17,7 +17,7 @@ import platform
 import secrets
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,15 @@ def attacks_of(family: str) -> Iterator[Attack]:
 
 
 ATTACKS = [attack for family in SOURCES for attack in attacks_of(family)]
+VISIBLE = {
+    "read_the_secret_file",
+    "read_another_submission",
+    "learn_about_files",
+    "read_system_files",
+    "look_through_processes",
+    "talk_to_the_network",
+}
+"""Attacks whose success without the wall can be shown without harm."""
 
 
 class Arena:
@@ -200,16 +209,10 @@ def test_the_suite_is_as_large_as_it_claims() -> None:
     }
 
 
-VISIBLE = """
-snooping-read_the_secret_file snooping-read_another_submission snooping-learn_about_files snooping-read_system_files
-snooping-look_through_processes snooping-talk_to_the_network
-""".split()
-
-
 @pytest.mark.parametrize("arena", [Level.PLAIN], ids=str, indirect=True)
-@pytest.mark.parametrize("attack", [attack for attack in ATTACKS if str(attack) in VISIBLE], ids=str)
+@pytest.mark.parametrize("attack", [attack for attack in ATTACKS if attack.name in VISIBLE], ids=str)
 def test_without_the_wall_the_same_attack_gets_something(arena: Arena, attack: Attack) -> None:
-    """So the attacks look in the right places. Only some: the others would do harm."""
+    """So the attacks look in the right places."""
     attacker = Worker(arena.client, {"submission.py": SOURCES[attack.family]}, "submission.py")
     how, what = end_of(attacker, attack.name, [arena.lure(name) for name in attack.wants])
     assert how == "ok"
@@ -257,3 +260,7 @@ def test_attacks_while_loading(arena: Arena, statement: str, ends: str) -> None:
     if how == "ok":
         assert end_of(attacker, "honest", [X])[0] in ("ok", "error", "died")
     attacker.stop()
+
+
+def test_the_wall_holds_for_an_ordinary_user_too(as_ordinary_user: Callable[..., None]) -> None:
+    as_ordinary_user("tests/autograder/sandbox/test_attacks.py::test_attack")
