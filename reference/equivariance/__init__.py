@@ -1,0 +1,1 @@
+"""Maps that commute with a symmetry, and how to measure that."""

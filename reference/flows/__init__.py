@@ -1,0 +1,1 @@
+"""Densities from invertible maps of simple ones."""
