@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from autograder.sandbox.inside.functions import GaussianMixtureLogDensity, Scaled, Sum
-from autograder.testing.answers import misconception_of
+from autograder.testing.answers import alternative_of, misconception_of
 from autograder.testing.assertions import assert_close, assert_less
 from autograder.testing.properties import given, properties_of
 from autograder.testing.strategies import generators, normal, rotation
@@ -190,6 +190,34 @@ EQUIVALENT_MUTANTS = {
 }
 
 # Alternatives: written without looking at the reference.
+
+
+@alternative_of("tweedie_posterior_mean")
+def pulls_ones_back(log_p: Callable[[Tensor], Tensor], y: Tensor, sigma: float) -> Tensor:
+    """Torch.func.vjp with a cotangent of ones (one per row)."""
+    if not sigma >= 0:
+        raise ValueError("sigma < 0")
+    y0 = y.detach()
+    if sigma == 0.0:
+        return y0 + 0
+    values, pullback = torch.func.vjp(log_p, y0)
+    (score,) = pullback(torch.ones_like(values))
+    return torch.add(y0, score.detach(), alpha=sigma**2)
+
+
+@alternative_of("tweedie_posterior_mean")
+def gradient_of_the_potential(log_p: Callable[[Tensor], Tensor], y: Tensor, sigma: float) -> Tensor:
+    """The posterior mean is sigma² times one gradient: that of |y|²/(2 sigma²) + log p."""
+    if sigma < 0:
+        raise ValueError("sigma < 0")
+    x = y.detach().clone()
+    if sigma == 0:
+        return x
+    with torch.enable_grad():
+        x.requires_grad_(True)
+        potential = 0.5 * (x * x).sum() + sigma**2 * log_p(x).sum()
+        mean = torch.autograd.grad(potential, x)[0]
+    return mean.detach()
 
 
 # What students get wrong, and what notices

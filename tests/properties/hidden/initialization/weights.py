@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from autograder.testing.answers import misconception_of
+from autograder.testing.answers import alternative_of, misconception_of
 from autograder.testing.assertions import assert_close
 from autograder.testing.properties import given, properties_of
 from autograder.testing.strategies import generators, normal, uniform
@@ -170,6 +170,41 @@ def _weights(
 
 
 # Alternatives: written without looking at the reference.
+
+
+@alternative_of("init_weights")
+def interpolates(noise: Tensor, scheme: str, law: str) -> Tensor:
+    """Uniform by interpolation between -a and a; dictionaries of functions."""
+    std = {
+        "lecun": lambda i, o: (1 / i) ** 0.5,
+        "glorot": lambda i, o: (2 / (i + o)) ** 0.5,
+        "kaiming": lambda i, o: (2 / i) ** 0.5,
+    }
+    draw = {
+        "normal": torch.mul,
+        "uniform": lambda z, s: torch.lerp(torch.full_like(z, -s * 3**0.5), torch.full_like(z, s * 3**0.5), z),
+    }
+    try:
+        sigma, make = std[scheme], draw[law]
+    except KeyError:
+        raise ValueError("scheme or law not known") from None
+    return make(noise, sigma(noise.shape[1], noise.shape[0]))
+
+
+@alternative_of("init_weights")
+def standardises_first(noise: Tensor, scheme: str, law: str) -> Tensor:
+    """Standardises the noise first (mean 0, variance 1), then scales in place on its own copy."""
+    if law not in {"normal", "uniform"}:
+        raise ValueError("law must be 'normal' or 'uniform'")
+    if scheme not in {"lecun", "glorot", "kaiming"}:
+        raise ValueError("scheme must be 'lecun', 'glorot' or 'kaiming'")
+    rows, cols = noise.shape
+    w = noise.clone()
+    if law == "uniform":
+        w.sub_(0.5).mul_(2 * math.sqrt(3.0))
+    gain2 = 1.0 if scheme == "lecun" else 2.0
+    fan = rows + cols if scheme == "glorot" else cols
+    return w.mul_(math.sqrt(gain2 / fan))
 
 
 # What students get wrong, and what notices

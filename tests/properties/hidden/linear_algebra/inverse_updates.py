@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, outer
 from torch.linalg import matrix_norm
 
-from autograder.testing.answers import misconception_of
+from autograder.testing.answers import alternative_of, misconception_of
 from autograder.testing.assertions import assert_close
 from autograder.testing.properties import given, properties_of
 from autograder.testing.record import Cases
@@ -153,6 +153,40 @@ EQUIVALENT_MUTANTS = {
 }
 
 # Alternatives: written without looking at the reference.
+
+
+@alternative_of("sherman_morrison")
+def one_step_of_elimination(A_inv: Tensor, u: Tensor, v: Tensor) -> Tensor:
+    """Bordered matrix [[A_inv, A_inv u], [v A_inv, 1 + v A_inv u]] and one elimination step on its last pivot."""
+    n = A_inv.shape[0]
+    M = A_inv.new_zeros(n + 1, n + 1)
+    M[:n, :n] = A_inv
+    M[:n, n] = A_inv @ u
+    M[n, :n] = A_inv.T @ v
+    M[n, n] = 1 + v @ M[:n, n]
+    pivot = M[n, n]
+    if pivot.abs() < 1e-12:
+        raise ValueError("zero pivot: the updated matrix is singular")
+    factors = M[:, n] / pivot
+    M = M - factors[:, None] * M[n][None, :]
+    return M[:n, :n].clone()
+
+
+@alternative_of("sherman_morrison")
+def column_by_column(A_inv: Tensor, u: Tensor, v: Tensor) -> Tensor:
+    """Column by column: each column c becomes c - w (v.c) with w = A_inv u / den."""
+    w = torch.zeros_like(u)
+    for j in range(u.numel()):
+        w = w + A_inv[:, j] * u[j]
+    den = 1 + torch.sum(v * w)
+    if torch.abs(den) < 1e-12:
+        raise ValueError("denominator is zero")
+    w = w / den
+    out = torch.empty_like(A_inv)
+    for j in range(u.numel()):
+        c = A_inv[:, j]
+        out[:, j] = c - w * torch.sum(v * c)
+    return out
 
 
 # What students get wrong, and what notices

@@ -184,7 +184,6 @@ OBSERVATIONS = Cases(
         "sigma = 0": Observation(Quadratic(tensor([[-2, 1], [1, -3]]), tensor([1, 0])), tensor([[1, 2], [0, -1]]), 0.0),
         "n = d = 1": GaussianPrior(tensor([1]), 1.0, tensor([[2]]), 0.5),
         "one row": GaussianPrior(tensor([1, 0.5]), 1.5, SINGLE_ROW, 0.5),
-        "no row": GaussianPrior(tensor([1, 0.5]), 1.5, SINGLE_ROW[:0], 0.5),
         "equal rows": GaussianPrior(tensor([1, 0.5]), 1.5, SINGLE_ROW.repeat(3, 1), 0.5),
         **CLOUDS.edges,
     },

@@ -114,6 +114,10 @@ INIT_WEIGHTS = Exercise(
                 BadInput(
                     "misspelt_scheme", lambda: (FLAT, "Kaiming", "uniform"), "'Kaiming' is not 'kaiming': ValueError"
                 ),
+                BadInput("longer_law", lambda: (FLAT, "glorot", "uniform_"), "'uniform_' is not 'uniform': ValueError"),
+                BadInput(
+                    "longer_scheme", lambda: (FLAT, "kaiming_", "normal"), "'kaiming_' is not 'kaiming': ValueError"
+                ),
                 BadInput("empty_scheme", lambda: (FLAT, "", "uniform"), "an empty scheme raises ValueError"),
                 BadInput("empty_law", lambda: (FLAT, "glorot", ""), "an empty law raises ValueError"),
             ),

@@ -133,6 +133,8 @@ UPDATES = Cases(
         "vᵀA⁻¹u = 0": update([[1, 0, 0], [2, 1, 0], [0, -1, 1]], u=[1, 2, 0], v=[0, 1, 3]),
         "1 + vᵀA⁻¹u = 1/8": update([[1, 2], [0, 1]], u=[0.25, 0.5], v=[0.5, -1]),
         "1 + vᵀA⁻¹u = -1/8": update([[1, 2], [0, 1]], u=[0.25, 0.5], v=[0.5, -1.5]),
+        "vᵀA⁻¹u = 4096": update([[1, 0.5], [0, 1]], u=[64, 0], v=[64, 32]),
+        "long u and v, vᵀA⁻¹u = 0": update([[1, 0], [0, 1]], u=[2.0**26, 0], v=[0, 2.0**26]),
         "u = v and symmetric A": update([[2, 1], [1, 1]], u=[1, 0.5], v=[1, 0.5]),
         "A = I, u = v = e₁": update([[1, 0], [0, 1]], u=[1, 0], v=[1, 0]),
     },
@@ -159,6 +161,11 @@ SHERMAN_MORRISON = Exercise(
                 BadInput("singular_update", lambda: singular(0.0), "1 + vᵀA⁻¹u = 0 raises ValueError"),
                 BadInput(
                     "nearly_singular_update", lambda: singular(2.0**-42), "|1 + vᵀA⁻¹u| < 1e-12 raises ValueError"
+                ),
+                BadInput(
+                    "singular_number",
+                    lambda: (tensor([[0.5]]), tensor([2]), tensor([-1])),
+                    "a 1 x 1 matrix that becomes 0 raises ValueError",
                 ),
                 BadInput(
                     "negative_nearly_singular_update",
