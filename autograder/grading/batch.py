@@ -1,12 +1,14 @@
 """A whole class: what the store knows is taken from it, the rest is graded in parallel, and nothing is lost.
 
-A child that dies is tried again once; the exercise at which it dies twice is a fault, the others go on. A timeout is
-confirmed alone, when nothing else runs, before it counts.
+A child that dies is tried again once; the exercise at which it dies twice is a fault, the others go on. A fault is
+tried again once, too, in a fresh child: a zygote or a worker may have been killed. A timeout is confirmed alone, when
+nothing else runs, before it counts.
 """
 
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import selectors
 import time
@@ -21,7 +23,7 @@ from autograder.grading.exercise import Graded, fault_result, missing_result
 from autograder.grading.store import StoreError, VerdictStore
 from autograder.grading.submission import Submission
 from autograder.grading.verdict import ExerciseResult, SubmissionResult, Verdict
-from autograder.sandbox.zygote import Zygote
+from autograder.sandbox.zygote import Client, Zygote
 from autograder.testing.bank import Bank
 from autograder.testing.inprocess import InProcess
 from autograder.testing.outcomes import Fault
@@ -44,6 +46,7 @@ class Task:
     policies: Mapping[str, ExercisePolicy]
     results: dict[str, ExerciseResult] = dataclasses.field(default_factory=dict)
     todo: list[str] = dataclasses.field(default_factory=list)
+    faulted: set[str] = dataclasses.field(default_factory=set)
     deaths: int = 0
     confirming: bool = False
 
@@ -177,11 +180,17 @@ class Batch:
         child.end()
 
     def _start(self, task: Task) -> Child:
-        if not self.zygote.alive():
-            self.zygote.restart()
         sources = task.submission.sources
         assert sources is not None
-        return Child(sources, [self.bank[name] for name in task.todo], self.zygote.connect(), self.settings)
+        return Child(sources, [self.bank[name] for name in task.todo], self._connect(), self.settings)
+
+    def _connect(self) -> Client:
+        """A line to the zygote, which is replaced where it has died, be it at this very moment."""
+        if self.zygote.alive():
+            with contextlib.suppress(Fault):
+                return self.zygote.connect()
+        self.zygote.restart()
+        return self.zygote.connect()
 
     def _take(self, task: Task, child: Child, progress: Progress) -> None:
         """Keep and store what a child has finished."""
@@ -189,9 +198,11 @@ class Batch:
             name = done.result.name
             if name not in task.todo:
                 continue
-            if done.result.verdict is Verdict.FAULT and not self.zygote.alive() and task.deaths + 1 < MAX_DEATHS:
-                continue  # the zygote's death is not the student's: the exercise stays to be done
+            if done.result.verdict is Verdict.FAULT and name not in task.faulted:
+                task.faulted.add(name)
+                continue  # the exercise stays to be done
             task.todo.remove(name)
+            task.deaths = 0
             self._keep(task, done)
             if not task.confirming:
                 progress(task.submission, 1)

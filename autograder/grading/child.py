@@ -48,11 +48,13 @@ class Child:
 
     def __init__(self, sources: Sources, entries: Sequence[Entry], client: Client, settings: Settings) -> None:
         self._read, write = os.pipe()
+        parent = os.getpid()
         sys.stdout.flush()
         sys.stderr.flush()
         self.pid = os.fork()
         if self.pid == 0:
             os.close(self._read)
+            _die_with(parent)
             _live(sources, entries, client, settings, write)
         os.close(write)
         client.close()
@@ -89,11 +91,17 @@ class Child:
         os.waitpid(self.pid, 0)
 
 
+def _die_with(parent: int) -> None:
+    """Leave nothing running when the grader is killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it was killed before it could be asked for
+        os._exit(1)
+
+
 def _live(sources: Sources, entries: Sequence[Entry], client: Client, settings: Settings, write: int) -> None:
     """The child's whole life. Leaves by os._exit, so that nothing of the parent's is run or flushed twice."""
     try:
-        if sys.platform == "linux":
-            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         for name in (signal.SIGINT, signal.SIGTERM):
             signal.signal(name, signal.SIG_DFL)
         for graded in grade_entries(sources, entries, client, settings):
