@@ -25,10 +25,10 @@ def relu_gaussian_moments(mu: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
         raise ValueError("s is a standard deviation and cannot be negative")
     noiseless = s == 0
     t = mu / torch.where(noiseless, 1, s)
-    cdf = torch.special.ndtr(t)
+    cdf = torch.special.erfc(-t / math.sqrt(2)) / 2
     pdf = torch.exp(-(t**2) / 2) / math.sqrt(2 * math.pi)
     first = mu * cdf + s * pdf
     second = (mu**2 + s**2) * cdf + mu * s * pdf
     relu = mu.clamp(min=0)
-    # Far in the negative tail the two terms cancel to the last bit: rounding must not leave a negative moment.
+    # Where φ underflows the two terms cancel to the last bit: rounding must not leave a negative moment.
     return torch.where(noiseless, relu, first.clamp(min=0)), torch.where(noiseless, relu**2, second.clamp(min=0))

@@ -191,6 +191,13 @@ def _laws(mu: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
     return torch.special.ndtr(t), torch.exp(-(t**2) / 2) / math.sqrt(2 * math.pi)
 
 
+EQUIVALENT_MUTANTS = {
+    "relu_gaussian_moments": {
+        "t = mu / torch.where(noiseless, 1, s) => t = mu / torch.where(noiseless, 2, s)": "not looked at where s = 0",
+        "t = mu / torch.where(noiseless, 1, s) => t = mu / torch.where(noiseless, 0, s)": "not looked at where s = 0",
+    }
+}
+
 # Alternatives: written without looking at the reference.
 
 

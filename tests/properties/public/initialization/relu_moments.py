@@ -113,7 +113,7 @@ TAILS = Cases(
     dense=(
         signal([-40, -8, -6], [1, 1, 1]),
         signal([-40, -60, -1.5], [5, 2, 0.25]),
-        signal([-37, -38, -38.5, -39, -20], [1, 1, 1, 1, 0.5]),
+        signal([-7.9375, -8.03125, -38.375, -38.5625, -39], [1, 1, 1, 1, 1]),  # rounding alone decides the sign
     ),
     drawn=tails(),
 )
