@@ -100,6 +100,10 @@ def traces(function: Callable[..., Any], arguments: list[Any]) -> list[tuple[str
     found = [(name, -1) for name, before, after in zip(MODES, modes, _modes(), strict=True) if before != after]
     for index, (before, argument) in enumerate(zip(marks, arguments, strict=True)):
         found += [(name, index) for name, old, new in zip(MARKS, before, _marks(argument), strict=True) if old != new]
+    with torch.no_grad(), contextlib.suppress(Exception):  # switching gradients on shows only where they were off
+        function(*arguments)
+        if torch.is_grad_enabled():
+            found.append(("gradient mode", -1))
     return found
 
 

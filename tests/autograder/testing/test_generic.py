@@ -85,6 +85,11 @@ def switches_gradients(A, x):
     return right(A, x)
 
 
+def leaves_gradients_on(A, x):
+    torch.set_grad_enabled(True)
+    return right(A, x)
+
+
 def changes_default_dtype(A, x):
     other = torch.float64 if torch.get_default_dtype() is torch.float32 else torch.float32
     torch.set_default_dtype(other)
@@ -124,6 +129,7 @@ def test_a_right_answer_passes_all():
         (lambda A, x: right(A, x).tolist(), "returns_what_is_promised", "list"),
         (changed_in_place, "keeps_its_arguments", "x in place"),
         (switches_gradients, "leaves_no_traces", "gradients switched"),
+        (leaves_gradients_on, "leaves_no_traces", "gradients switched"),
         (changes_default_dtype, "leaves_no_traces", "default dtype"),
         (marks_its_argument, "leaves_no_traces", "requires_grad of its argument x"),
         (collects_gradients, "leaves_no_traces", ".grad of its argument x"),

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from autograder.testing.answers import misconception_of
+from autograder.testing.answers import alternative_of, misconception_of
 from autograder.testing.assertions import assert_close, assert_less
 from autograder.testing.properties import given, properties_of
 from autograder.testing.quadrature import gauss_hermite, gauss_legendre
@@ -199,6 +199,46 @@ EQUIVALENT_MUTANTS = {
 }
 
 # Alternatives: written without looking at the reference.
+
+
+@alternative_of("relu_gaussian_moments")
+def from_the_small_tail(mu: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
+    """Parity: computes the small tail at -|mu| with erfcx and adds mu or mu^2 + s^2 where mu > 0."""
+    if (s < 0).any():
+        raise ValueError("s must not be negative")
+    mu, s = torch.broadcast_tensors(mu, s)
+    live = s > 0
+    sd = torch.where(live, s, torch.ones_like(s))
+    a = (mu / sd).abs().clamp(max=40.0)
+    dens = torch.exp(-a * a / 2) / math.sqrt(2 * math.pi)
+    ratio = torch.special.erfcx(a / math.sqrt(2)) * math.sqrt(math.pi / 2)  # Phi(-a) / phi(a)
+    t1 = sd * dens * (1 - a * ratio)
+    t2 = sd * sd * dens * ((1 + a * a) * ratio - a)
+    t1 = torch.where(live, t1.clamp(min=0), torch.zeros_like(t1))
+    t2 = torch.where(live, t2.clamp(min=0), torch.zeros_like(t2))
+    pos = mu > 0
+    E = torch.where(pos, mu + t1, t1)
+    E2 = torch.where(pos, mu * mu + s * s - t2, t2)
+    return E, E2.clamp(min=0)
+
+
+@alternative_of("relu_gaussian_moments")
+def conditional_moments(mu: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
+    """Truncated-normal route: P(z > 0) times the conditional moments, log_ndtr for the inverse Mills ratio."""
+    if (s < 0).any():
+        raise ValueError("s < 0")
+    point = s == 0
+    sd = s + point.to(s.dtype)
+    x = mu / sd
+    x = x.clamp(-1e4, 1e4)
+    logP = torch.special.log_ndtr(x)
+    P = logP.exp()
+    hazard = torch.exp(-x * x / 2 - 0.5 * math.log(2 * math.pi) - logP)
+    cond1 = mu + sd * hazard
+    r = torch.relu(mu)
+    E = torch.where(point, r, torch.relu(P * cond1))
+    E2 = torch.where(point, r.pow(2), torch.relu(mu * E + sd * sd * P))
+    return E, E2
 
 
 # What students get wrong, and what notices

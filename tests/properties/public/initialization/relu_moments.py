@@ -104,6 +104,7 @@ SIGNALS = Cases(
         "mu = 0": signal([0, 0, 0], [0.5, 1, 3]),
         "mu very negative": signal([-40, -8, -100, -5], [1, 0.5, 0.25, 0.5]),
         "mu very positive": signal([40, 8, 100, 5], [1, 0.5, 0.25, 0.5]),
+        "s tiny": signal([1, -1, 2], [2.0**-600, 2.0**-600, 2.0**-1000]),
         "one entry": signal([-0.5], [1.5]),
         "no entry": signal([], []),
     },
@@ -112,6 +113,7 @@ SIGNALS = Cases(
 TAILS = Cases(
     dense=(
         signal([-40, -8, -6], [1, 1, 1]),
+        signal([-5.125, -4.5, -5.5], [1, 1, 1]),
         signal([-40, -60, -1.5], [5, 2, 0.25]),
         signal([-7.9375, -8.03125, -38.375, -38.5625, -39], [1, 1, 1, 1, 1]),  # rounding alone decides the sign
     ),
