@@ -10,6 +10,7 @@ import contextlib
 import os
 import select
 import signal
+import socket
 import time
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -199,9 +200,10 @@ class Conversation:
         self._end_with(TimedOut("it took longer than it may", self._call))
 
     def _end_with_forgery_or_death(self) -> NoReturn:
-        if self._ended(0):
-            self._end_with_death()
-        self._end_with(Died("the grader's channel was written to before there was a request", self._call))
+        with contextlib.suppress(ConnectionError):
+            if self._process.connection.recv(1, socket.MSG_PEEK):
+                self._end_with(Died("the grader's channel was written to before there was a request", self._call))
+        self._end_with_death()
 
     def _end_with_death(self) -> NoReturn:
         """The channel is closed: find out what became of the process."""
