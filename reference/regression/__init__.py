@@ -1,0 +1,1 @@
+"""Regression: what noisy measurements say about the parameters of a linear model."""
