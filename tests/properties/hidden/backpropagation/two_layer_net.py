@@ -98,6 +98,16 @@ def test_takes_a_bias_for_a_weight(student: Student, case: Sample) -> None:
     assert_gradients(gradients(student, absorbed), expected, absorbed, "with the bias as a weight")
 
 
+@properties_of("two_layer_net_gradients")
+@given(case=SAMPLES)
+def test_does_not_depend_on_units(student: Student, case: Sample) -> None:
+    """In other units of x (and 1/W) and of y (and a) the gradients are the same, in their new units"""
+    dW, db, da = gradients(student, case)
+    for s, c in ((2.0**60, 2.0**-60), (2.0**-60, 2.0**60)):
+        other = Sample(case.W / s, case.b, case.a * c, case.x * s, case.y * c)
+        assert_gradients(gradients(student, other), (s * c**2 * dW, c**2 * db, c * da), other, "in other units")
+
+
 @misconception_of(
     "two_layer_net_gradients",
     hint="ŷ is a mean over the N hidden units: each of them moves it by 1/N of what it does. That factor goes through "
@@ -297,5 +307,6 @@ def tanh_from_sigmoids(W: Tensor, b: Tensor, a: Tensor, x: Tensor, y: float) -> 
 # a step of gradient descent instead of the gradient -> has_nothing_to_learn_from_a_perfect_fit
 # finite differences with a step too large -> is_the_gradient_of_the_loss
 # loss.backward(), torch.func.grad -> the rules
+# a small number added, or values clipped, against division by zero or overflow -> does_not_depend_on_units
 # W += ... changes the argument -> keeps_its_arguments
 # torch.tensor([...]) of Python floats: float32 for float64 -> returns_what_is_promised

@@ -40,12 +40,13 @@ def test_averages_all_gradients_so_far(student: Student, case: Training) -> None
 @given(case=STEPS)
 def test_does_not_depend_on_the_units_of_the_loss(student: Student, case: Step) -> None:
     """With g, m and eps c times and v c² times as large, theta is the same: Adam's step has no units but those of lr"""
-    c = 2.0**-7
     theta, m, v = update(student, case)
-    got = update(student, in_other_units(case, c))
-    assert_close(got[0], theta, scale=case.size, because="theta")
-    assert_close(got[1], c * m, scale=c * float((case.state[0].abs() + case.grad.abs()).max()), because="m")
-    assert_close(got[2], c**2 * v, because="v")
+    size = float((case.state[0].abs() + case.grad.abs()).max())
+    for c in (2.0**-100, 2.0**100):
+        got = update(student, in_other_units(case, c))
+        assert_close(got[0], theta, scale=case.size, because="theta")
+        assert_close(got[1], c * m, scale=c * size, because="m")
+        assert_close(got[2], c**2 * v, because="v")
 
 
 @properties_of("adam_step")
@@ -334,6 +335,7 @@ def moments_by_their_change(theta: Tensor, grad: Tensor, state: State, lr: float
 # theta forgotten: only the step returned -> steps_from_where_theta_is
 # the norm of the gradient for all parameters -> moves_every_parameter_alone
 # a gradient that is clipped or normalised first -> trains_like_torch
+# eps, g or v floored or clipped at a small number -> does_not_depend_on_the_units_of_the_loss
 # weight decay added -> steps_from_where_theta_is
 # the largest v kept (AMSGrad) -> lets_the_moments_relax_towards_the_gradient
 # (m, v, theta): another order -> trains_like_torch
