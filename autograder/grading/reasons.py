@@ -25,9 +25,12 @@ from autograder.testing.runner import Kind, Outcome
 
 
 def own_line(outcome: Outcome, sources: Sources) -> str:
-    """The student's line that raised: "cell 3, line 2: return A @ B", or ""."""
+    """The student's line that raised: "cell 3, line 2: return A @ B", or "".
+
+    Names of files and numbers of lines that the sources do not have are not repeated: they could carry inputs out.
+    """
     trace = outcome.trace
-    if not trace.file:
+    if not 1 <= trace.line <= len(sources.files.get(trace.file, "").splitlines()):
         return ""
     place = sources.locate(trace.file, trace.line)
     return f"{place}: {trace.text.strip()}" if trace.text.strip() else place
@@ -42,6 +45,8 @@ def message_of(outcome: Outcome, sources: Sources) -> str:
         return _raised(outcome.error, outcome, sources, public)
     if not public and outcome.kind is Kind.WRONG:
         return "does not hold on inputs that are not shown"
+    if not public and outcome.interrupted:
+        return outcome.message.partition(" (")[0]  # an exit status, or the size of a frame, is of the student's choice
     return outcome.message
 
 
