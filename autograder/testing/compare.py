@@ -228,9 +228,13 @@ def wide(number: Any) -> torch.Tensor:
 
 
 def first_wrong(errors: Sequence[torch.Tensor], tolerances: Sequence[torch.Tensor]) -> tuple[int, int] | None:
-    """(output, flat index in row-major order) of the first entry beyond its tolerance."""
+    """(output, flat index in row-major order) of the first entry beyond its tolerance.
+
+    An infinite error is beyond any tolerance; a tolerance that is nan, or infinite, covers none but equal values.
+    """
     for n, (e, tolerance) in enumerate(zip(errors, tolerances, strict=True)):
-        wrong = (e > tolerance).reshape(-1).nonzero()
+        wrong = ~((e == 0) | ((e <= tolerance) & torch.isfinite(e) & torch.isfinite(tolerance))).reshape(-1)
+        wrong = wrong.nonzero()
         if len(wrong):
             return n, int(wrong[0])
     return None

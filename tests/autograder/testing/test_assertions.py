@@ -35,6 +35,9 @@ class Pretender(Student):
     def operators(self, function, arguments):
         return []
 
+    def traces(self, function, arguments):
+        return []
+
     def fresh(self, seed):
         return self
 
@@ -273,3 +276,12 @@ def test_no_value_breaks_an_assertion(got, expected):
             check()
         except WrongAnswer as wrong:
             assert wrong.message
+
+
+@pytest.mark.parametrize("scale", [math.nan, math.inf])
+def test_a_scale_that_is_no_number_excuses_nothing(scale):
+    one, two = torch.ones(2).double(), torch.tensor([1.0, 2.0]).double()
+    a.assert_close(one, one, scale=scale)
+    for got in (two, one * math.nan, one * math.inf):
+        with pytest.raises(WrongAnswer):
+            a.assert_close(got, one, scale=scale)
