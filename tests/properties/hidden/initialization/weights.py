@@ -220,7 +220,7 @@ def standardises_first(noise: Tensor, scheme: str, law: str) -> Tensor:
 # √3 sigma u, not centred -> maps_uniform_noise_to_a_symmetric_interval
 # √3 sigma (u - 1/2): half the width -> gives_both_laws_the_same_variance
 # √12 for √3, or 3 -> gives_both_laws_the_same_variance
-# √3 sigma (1 - 2u), mirrored -> turns_torchs_noise_into_torchs_weights, agrees_with_the_reference
+# √3 sigma (1 - 2u), mirrored -> maps_uniform_noise_to_a_symmetric_interval
 # -sigma z -> sends_unit_signals_through_with_the_gain_of_the_scheme (signs)
 # law ignored -> maps_uniform_noise_to_a_symmetric_interval
 # noise standardised by its own mean and deviation -> multiplies_normal_noise_by_one_number

@@ -131,6 +131,11 @@ def weights(student: Student, noise: Tensor, scheme: str, law: str) -> Tensor:
     return assert_tensor(student.init_weights(noise, scheme, law), shape=noise.shape, dtype=noise.dtype)
 
 
+def standard_deviation(case: Draw) -> float:
+    """sigma, by which the signal's power grows as the scheme wants it."""
+    return math.sqrt(gain(case.scheme, case.fan_out, case.fan_in) / case.fan_in)
+
+
 def gain(scheme: str, fan_out: int, fan_in: int) -> float:
     """By how much a layer multiplies the power of its input: fan_in sigma²."""
     return {"lecun": 1.0, "glorot": 2 * fan_in / (fan_in + fan_out), "kaiming": 2.0}[scheme]
@@ -163,20 +168,23 @@ def test_gives_both_laws_the_same_variance(student: Student, case: Draw) -> None
     count = case.noise.numel()
     even = ((torch.arange(count).double() + 0.5) / count).reshape(case.noise.shape)
     W = weights(student, even, case.scheme, "uniform")
-    sigma = weights(student, torch.ones_like(even), case.scheme, "normal")[0, 0]
-    assert_close(W.mean(), torch.zeros(()).double(), scale=float(sigma), because="mean of W")
+    sigma = standard_deviation(case)
+    assert_close(W.mean(), tensor(0), scale=sigma, because="mean of W")
     # Evenly spread points miss the part of the variance that lies inside the intervals between them.
-    assert_close((W**2).mean(), sigma**2 * (1 - 1 / count**2), scale=float(sigma**2), because="variance of W")
+    variance = tensor(sigma**2 * (1 - 1 / count**2))
+    assert_close((W**2).mean(), variance, scale=sigma**2, because="variance of W")
 
 
 @properties_of("init_weights")
 @given(case=DRAWS)
 def test_maps_uniform_noise_to_a_symmetric_interval(student: Student, case: Draw) -> None:
-    """For uniform noise W(1/2) = 0, W(1 - u) = -W(u), and |W| is at most √3 sigma"""
+    """For uniform noise W(0) = -√3 sigma, W(1/2) = 0, W(1 - u) = -W(u), and |W| is at most √3 sigma"""
     u = (1 + case.noise.abs().clamp(max=4)) / 8
     W = weights(student, u, case.scheme, "uniform")
     middle = student.init_weights(torch.full_like(u, 0.5), case.scheme, "uniform")
-    sigma = math.sqrt(gain(case.scheme, case.fan_out, case.fan_in) / case.fan_in)
+    lowest = student.init_weights(torch.zeros_like(u), case.scheme, "uniform")
+    sigma = standard_deviation(case)
+    assert_close(lowest, torch.full_like(u, -math.sqrt(3) * sigma), because="W for noise 0")
     assert_close(middle, torch.zeros_like(u), scale=sigma, because="W for noise 1/2")
     assert_close(student.init_weights(1 - u, case.scheme, "uniform"), -W, scale=sigma, because="W for noise 1 - u")
     assert_less(W.abs(), torch.full_like(W, math.sqrt(3) * sigma), because="|W|")
