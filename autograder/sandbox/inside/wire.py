@@ -56,16 +56,20 @@ class UnsendableError(TypeError):
 
 @dataclasses.dataclass(frozen=True)
 class Bounds:
-    """How much one frame may hold. layout: strides and requires_grad of tensors are kept (towards the worker only)."""
+    """How much one frame may hold. layout: strides and requires_grad of tensors are kept (towards the worker only).
+
+    What one side sends may be sent back in a deeper place: towards the worker everything is wider.
+    """
 
     data: int
     skeleton: int = 256 << 10
     text: int = 64 << 10
     nodes: int = 10_000
+    depth: int = MAX_DEPTH
     layout: bool = False
 
 
-TO_WORKER = Bounds(data=1 << 30, skeleton=16 << 20, text=1 << 20, nodes=100_000, layout=True)
+TO_WORKER = Bounds(data=1 << 30, skeleton=16 << 20, text=1 << 20, nodes=100_000, depth=2 * MAX_DEPTH, layout=True)
 """What the trusted side may send. Text holds a source file of 1 MiB."""
 
 
@@ -101,7 +105,7 @@ class Encoder:
         def node(value: Any, depth: int = 0) -> Any:
             nonlocal budget
             budget -= 1
-            if depth > MAX_DEPTH or budget < 0:
+            if depth > self.bounds.depth or budget < 0:
                 raise UnsendableError("a value nested too deeply, or of too many parts")
             kind = type(value)
             if value is None or kind is bool or kind is float:
@@ -150,8 +154,9 @@ class Encoder:
         if torch._C._functorch.is_functorch_wrapped_tensor(tensor):
             raise UnsendableError("a tensor inside torch.func.grad, vmap or the like cannot leave the worker")
         plain = tensor.layout is torch.strided and not (tensor.is_meta or tensor.is_quantized or tensor.is_nested)
-        if not plain or tensor.dtype not in _CODES:
-            raise UnsendableError(f"a tensor with layout {tensor.layout}, device {tensor.device}, dtype {tensor.dtype}")
+        if not plain or tensor.dtype not in _CODES or tensor.dim() > MAX_DIMENSIONS:
+            what = f"{tensor.dim()} axes, layout {tensor.layout}, device {tensor.device}, dtype {tensor.dtype}"
+            raise UnsendableError(f"a tensor with {what}")
         flags = 0
         strides: tuple[int, ...] = ()
         if self.bounds.layout:
@@ -179,7 +184,7 @@ class Decoder:
         def value(node: Any, depth: int = 0) -> Any:
             nonlocal budget, position
             budget -= 1
-            if depth > MAX_DEPTH or budget < 0:
+            if depth > self.bounds.depth or budget < 0:
                 raise WireError("nested too deeply, or too many parts")
             kind = type(node)
             if node is None or kind is bool or kind is float:
