@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 EPILOG = """\b
 Examples:
   autograder verify                                        every exercise of the bank
-  autograder verify --exercise adam_step --survivors       one, with what survived and what kills what
+  autograder verify --exercise adam_step                   one exercise
+  autograder verify --brief                                the table and what is wrong
   autograder verify --fresh                                forget earlier results
 
 Exit status: 0 verified; 1 something is wrong with an exercise; 2 wrong usage."""
@@ -33,7 +34,7 @@ Exit status: 0 verified; 1 something is wrong with an exercise; 2 wrong usage.""
 @click.option("--exercise", "exercises", multiple=True, metavar="NAME", help="Only this exercise (repeatable).")
 @click.option("--examples", type=click.IntRange(1), help="Random draws per property (default: from grading.yml).")
 @click.option("--jobs", type=click.IntRange(1), help="Answers at a time (default: the cores).")
-@click.option("--survivors", is_flag=True, help="Also print what each hand-written property alone kills.")
+@click.option("--brief", is_flag=True, help="Only the table and what is wrong, not what kills what.")
 @click.option("--fresh", is_flag=True, help="Grade everything again; otherwise only what changed.")
 @click.pass_obj
 def command(
@@ -41,7 +42,7 @@ def command(
     exercises: tuple[str, ...],
     examples: int | None,
     jobs: int | None,
-    survivors: bool,
+    brief: bool,
     fresh: bool,
 ) -> None:
     """Prove that the grader grades: run answers whose verdict is known, and mutants of every reference."""
@@ -77,7 +78,7 @@ def command(
     console = Console()
     console.width = max(console.width, 130)
     console.print(_table(audits))
-    _details(console, audits, survivors)
+    _details(console, audits, brief)
     wrong = sum(bool(audit.problems) for audit in audits)
     counted = sum(len(audit.counted) for audit in audits)
     console.print(
@@ -127,18 +128,18 @@ def _table(audits: Sequence[Audit]) -> Table:
     return table
 
 
-def _details(console: Console, audits: Sequence[Audit], survivors: bool) -> None:
+def _details(console: Console, audits: Sequence[Audit], brief: bool) -> None:
     say = functools.partial(console.print, highlight=False, markup=False, soft_wrap=True)
     for audit in audits:
         name = audit.entry.record.name
-        if survivors:
+        if not brief:
             say(f"\n{name}: mutants that each hand-written property alone kills, of {len(audit.counted)}")
             for own in audit.own:
                 say(f"  {audit.killed_by([own]):4d}  {own}")
             for known, result in audit.counted:
                 killers = [p.name for p in result.properties if not p.passed and p.tried]
-                if not set(killers) & set(audit.own):
-                    say(f"        only {', '.join(killers) or 'nothing'}: {known.name}")
+                if killers and not set(killers) & set(audit.own):
+                    say(f"        only {', '.join(killers)}: {known.name}")
             for difference, reason in audit.entry.equivalent.items():
                 say(f"        equivalent: {difference} ({reason})")
         for problem in audit.problems:

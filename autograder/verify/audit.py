@@ -158,9 +158,14 @@ class Auditor:
     def _measure(self, audit: Audit) -> None:
         entry, examples = audit.entry, self.limits.examples
         audit.draws = draws_of(entry, SEEDS[0], examples)
+        of_value = {
+            known.name
+            for known, result in audit.misconceptions
+            if any(p.gate and not p.passed for p in result.properties)
+        }
         for known in entry.known:
             ratio = ratio_of(entry, {known.function: known.answer}, SEEDS[0], examples)
             if known.right:
                 audit.right_ratio = max(audit.right_ratio, ratio)
-            elif ratio > 0:
+            elif known.name in of_value:
                 audit.wrong_ratio = min(audit.wrong_ratio, ratio)
