@@ -1,4 +1,4 @@
-"""What a student returned may be handed to the student again, as properties do: that can never be the grader's fault."""
+"""What a student returned may be handed to the student again, as properties do: that is never a grader fault."""
 
 from __future__ import annotations
 
