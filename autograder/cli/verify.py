@@ -101,7 +101,7 @@ COLUMNS = ("right", "wrong", "sizes", "scales", "condition", "inputs", "mutants"
 LEGEND = """\
 right, wrong: the largest error / tolerance of a right answer, the smallest of a misconception (1 is the border).
 sizes, scales, condition: ranges of one run's inputs; inputs: distinct ones of those drawn.
-mutants: of the reference; killed: by any property; own: by the hand-written properties alone, of those not equivalent."""
+mutants: of the reference; killed: by any property; own: share killed by the hand-written properties alone."""
 
 
 def _table(audits: Sequence[Audit]) -> Table:

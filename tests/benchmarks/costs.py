@@ -37,7 +37,7 @@ EXERCISES = (("sherman_morrison",), ("tweedie_posterior_mean",), ("relu_gaussian
 ECHO = {"submission.py": "def echo(x):\n    return x\n"}
 
 
-def median(action, rounds: int) -> float:  # noqa: ANN001
+def median(action, rounds: int) -> float:
     """Median seconds of ``action``."""
     times = []
     for _ in range(rounds):

@@ -94,7 +94,7 @@ MARKS = ("requires_grad", "grad")
 
 
 def traces(function: Callable[..., Any], arguments: list[Any]) -> list[tuple[str, int]]:
-    """Call ``function``; what it leaves behind besides its answer, as (one of MODES, -1) or (one of MARKS, argument)."""
+    """Call ``function``; what it leaves behind: (one of MODES, -1) or (one of MARKS, number of the argument)."""
     modes, marks = _modes(), [_marks(argument) for argument in arguments]
     function(*arguments)
     found = [(name, -1) for name, before, after in zip(MODES, modes, _modes(), strict=True) if before != after]

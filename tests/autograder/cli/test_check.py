@@ -9,8 +9,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "grading"))
 from course_factory import RIGHT, make_course
 
 from autograder.testing.bank import Rooms, load_bank

@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import jsonschema
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "grading"))
 from course_factory import REFERENCE, RIGHT, hand_in, make_course
 
 from autograder.grading.schema import report_schema
@@ -118,8 +115,11 @@ def test_a_hidden_input_cannot_leave_by_the_name_or_text_of_an_exception(graded)
     page = (root / "pages" / "spy.html").read_text()
     for result in hidden:
         numbers = result["counterexample"]["arguments"]["x"] if result["counterexample"] else "no counterexample"
-        public = {p["counterexample"]["arguments"]["x"] for p in exercise(report, "spy")["properties"]
-                  if p["public"] and p["counterexample"]}
+        public = {
+            p["counterexample"]["arguments"]["x"]
+            for p in exercise(report, "spy")["properties"]
+            if p["public"] and p["counterexample"]
+        }
         assert numbers in public or numbers not in page
 
 

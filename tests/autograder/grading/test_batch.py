@@ -5,12 +5,8 @@ from __future__ import annotations
 import dataclasses
 import os
 import signal
-import sys
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 from course_factory import RIGHT, make_course
 
 from autograder.course.config import load_course

@@ -14,11 +14,9 @@ import threading
 import time
 from pathlib import Path
 
+import course_factory
 import msgspec
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-import course_factory
 from course_factory import RIGHT, hand_in, make_course
 
 from autograder.course.config import load_course

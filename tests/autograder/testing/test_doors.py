@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parents[3]
-sys.path.insert(0, str(ROOT / "tests" / "autograder" / "grading"))
 from course_factory import RIGHT, make_course
 
 ANSWERS = {
@@ -44,8 +42,6 @@ def through_the_grader(course: Path, submission: Path) -> dict[str, bool]:
     """)
     command = [sys.executable, "-P", "-c", script, course / "grading.yml", submission]
     run = subprocess.run(command, capture_output=True, text=True, timeout=200)
-    import json
-
     return json.loads(run.stdout)
 
 

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "grading"))
 from course_factory import make_course
 
 from autograder.course.config import load_course
@@ -44,20 +39,20 @@ def test_needs_a_vector(student):
 
     assert_raises(student, "double", (tensor([[2.0]]),), ValueError)
 '''
-WRONG_ALTERNATIVE = '''
+WRONG_ALTERNATIVE = """
 
 @alternative_of("double")
 def tripled(x):
     return 3 * x
-'''
-MISSED = '''
+"""
+MISSED = """
 
 @misconception_of("double", hint="never wrong")
 def not_a_mistake(x):
     if x.dim() != 1:
         raise ValueError("a vector is needed")
     return 2.0 * x
-'''
+"""
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +70,7 @@ def audit(tmp_path, zygote):
         course = load_course(path)
         bank = bank_of(course)
         with VerdictStore(tmp_path / "verify.sqlite") as store:
-            keys = lambda settings: key_of(course, bank, settings, zygote.level)  # noqa: E731
+            keys = lambda settings: key_of(course, bank, settings, zygote.level)
             auditor = Auditor(bank, zygote, store, course.limits, keys, jobs=2)
             steps = []
             (found,) = auditor.audit(["double"], steps.append)

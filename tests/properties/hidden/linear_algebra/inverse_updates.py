@@ -165,7 +165,7 @@ def one_step_of_elimination(A_inv: Tensor, u: Tensor, v: Tensor) -> Tensor:
     M[n, :n] = A_inv.T @ v
     M[n, n] = 1 + v @ M[:n, n]
     pivot = M[n, n]
-    if pivot.abs() < 1e-12:
+    if pivot.abs() < 1e-12:  # row threshold
         raise ValueError("zero pivot: the updated matrix is singular")
     factors = M[:, n] / pivot
     M = M - factors[:, None] * M[n][None, :]
@@ -179,7 +179,7 @@ def column_by_column(A_inv: Tensor, u: Tensor, v: Tensor) -> Tensor:
     for j in range(u.numel()):
         w = w + A_inv[:, j] * u[j]
     den = 1 + torch.sum(v * w)
-    if torch.abs(den) < 1e-12:
+    if torch.abs(den) < 1e-12:  # row threshold
         raise ValueError("denominator is zero")
     w = w / den
     out = torch.empty_like(A_inv)
