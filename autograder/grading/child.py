@@ -14,6 +14,7 @@ import struct
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -26,6 +27,8 @@ from autograder.testing.bank import Entry
 from autograder.testing.sandboxed import Sandboxed
 from autograder.testing.search import Options
 
+MEMORY = 4 << 30
+"""Bytes of address space that grading one submission may add to what the run has at its start."""
 _LENGTH = struct.Struct("<I")
 _PR_SET_PDEATHSIG = 1
 
@@ -99,9 +102,25 @@ def _die_with(parent: int) -> None:
         os._exit(1)
 
 
+def bound_memory() -> None:
+    """From here on this process gets MEMORY more and no further.
+
+    A student may call a function of the grader's with a large argument: it is then refused, and no machine suffers.
+    """
+    if sys.platform == "linux":
+        import resource
+
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        soft = pages * resource.getpagesize() + MEMORY
+        resource.setrlimit(resource.RLIMIT_AS, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
+
+
 def _live(sources: Sources, entries: Sequence[Entry], client: Client, settings: Settings, write: int) -> None:
     """The child's whole life. Leaves by os._exit, so that nothing of the parent's is run or flushed twice."""
     try:
+        if settings.device == "cpu":
+            bound_memory()
         for name in (signal.SIGINT, signal.SIGTERM):
             signal.signal(name, signal.SIG_DFL)
         for graded in grade_entries(sources, entries, client, settings):
