@@ -13,7 +13,7 @@ import torch
 from autograder.grading.exact import pack
 from autograder.sandbox.inside.wire import UnsendableError
 from autograder.testing.bank import Entry
-from autograder.testing.compare import compare
+from autograder.testing.compare import compare, typical_sizes
 from autograder.testing.inprocess import InProcess
 from autograder.testing.properties import Property
 from autograder.testing.record import Case, Function
@@ -87,9 +87,14 @@ def ratio_of(entry: Entry, answers: dict[str, Callable[..., Any]], seed: int, ex
     references = entry.references or {}
     for function in entry.record.functions:
         answer = answers.get(function.name, references[function.name])
+        typical = _typical(function, references[function.name])
 
         def see(
-            student: Student, case: Case, function: Function = function, answer: Callable[..., Any] = answer
+            student: Student,
+            case: Case,
+            function: Function = function,
+            answer: Callable[..., Any] = answer,
+            typical: list[float] | None = typical,
         ) -> None:
             nonlocal worst
             arguments = case.arguments(function.parsed)
@@ -104,6 +109,7 @@ def ratio_of(entry: Entry, answers: dict[str, Callable[..., Any]], seed: int, ex
                 arguments,
                 reference,
                 expected=reference(*upcast(arguments)),
+                typical=typical,
                 tails=function.tails,
                 through=function.compare_through,
             )
@@ -112,6 +118,13 @@ def ratio_of(entry: Entry, answers: dict[str, Callable[..., Any]], seed: int, ex
 
         _run(entry, function, see, seed, examples)
     return worst
+
+
+def _typical(function: Function, reference: Callable[..., Any]) -> list[float] | None:
+    """The usual size of each output, which tells a true zero from a rounded one, as for the value property."""
+    if function.compare_through is not None:
+        return None
+    return typical_sizes([reference(*upcast(case.arguments(function.parsed))) for case in function.cases.dense])
 
 
 def _run(entry: Entry, function: Function, body: Callable[..., None], seed: int, examples: int) -> None:
