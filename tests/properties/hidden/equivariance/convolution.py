@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
-from autograder.testing.answers import misconception_of
+from autograder.testing.answers import alternative_of, misconception_of
 from autograder.testing.assertions import assert_close
 from autograder.testing.properties import given, properties_of
 from autograder.testing.strategies import generators, normal
@@ -172,6 +172,34 @@ def _check(phi: Tensor, k: Tensor) -> None:
 
 
 # Alternatives: written without looking at the reference.
+
+
+@alternative_of("circular_conv2d")
+def by_the_convolution_theorem(phi: Tensor, k: Tensor) -> Tensor:
+    H, W = phi.shape
+    if k.size(0) > H or k.size(1) > W:
+        raise ValueError("kernel does not fit")
+    spectrum = torch.fft.rfft2(phi) * torch.fft.rfft2(k, s=(H, W))
+    return torch.fft.irfft2(spectrum, s=(H, W))
+
+
+@alternative_of("circular_conv2d")
+def by_separable_pieces_of_the_kernel(phi: Tensor, k: Tensor) -> Tensor:
+    H, W = phi.shape
+    K1, K2 = k.shape
+    if K1 > H or K2 > W:
+        raise ValueError("K too large")
+    U, S, Vh = torch.linalg.svd(k, full_matrices=False)
+
+    def circulant(vec: Tensor, n: int) -> Tensor:
+        col = vec.new_zeros(n)
+        col[: vec.numel()] = vec
+        return torch.stack([torch.roll(col, s) for s in range(n)], dim=1)
+
+    out = torch.zeros_like(phi)
+    for r in range(S.numel()):
+        out = out + S[r] * (circulant(U[:, r], H) @ phi @ circulant(Vh[r], W).T)
+    return out
 
 
 # What students get wrong, and what notices

@@ -10,7 +10,7 @@ from torch.linalg import vector_norm
 
 from autograder.sandbox.callables import Reference
 from autograder.sandbox.inside.functions import Affine, Composition, Polynomial, Scaled
-from autograder.testing.answers import misconception_of
+from autograder.testing.answers import alternative_of, misconception_of
 from autograder.testing.assertions import assert_close, assert_equal
 from autograder.testing.properties import given, properties_of
 from autograder.testing.strategies import conditioned, generators, normal, rotation, tensor, uniform
@@ -210,6 +210,28 @@ EQUIVALENT_MUTANTS = {
 # Alternatives: written without looking at the reference.
 
 
+@alternative_of("equivariance_error")
+def with_all_points_in_one_tensor(f: Map, rho_in: Tensor, rho_out: Tensor, X: Tensor) -> Tensor:
+    FX = torch.stack([f(x) for x in X])
+    GX = torch.einsum("gij,nj->gni", rho_in, X)
+    FGX = torch.stack([torch.stack([f(x) for x in block]) for block in GX])
+    GFX = torch.einsum("gij,nj->gni", rho_out, FX)
+    return (GFX - FGX).pow(2).sum(-1).sqrt().amax()
+
+
+@alternative_of("equivariance_error")
+def root_of_the_largest_square(f: Map, rho_in: Tensor, rho_out: Tensor, X: Tensor) -> Tensor:
+    best = -1.0
+    for x in X:
+        fx = f(x)
+        for g in range(len(rho_in)):
+            r = torch.mv(rho_out[g], fx) - f(torch.mv(rho_in[g], x))
+            sq = torch.dot(r, r)
+            if sq > best:
+                best = sq
+    return best.sqrt()
+
+
 # What students get wrong, and what notices
 # f(x) against rho_out f(rho_in x) -> sees_how_far_an_offset_is_moved, finds_the_longest_column_for_a_linear_map
 # rho_outᵀ f(x), good for orthogonal matrices only -> finds_the_longest_column_for_a_linear_map
@@ -230,6 +252,7 @@ EQUIVALENT_MUTANTS = {
 # the maximum kept from one element to the next by `=` instead of max -> is_the_worst_case
 # f(X) in one go, for an f of single vectors -> gives_f_one_vector_at_a_time
 # f(X.T) -> every property
+# f(x) changed in place, which changes x where f hands back its argument -> agrees_on_edge_cases, keeps_its_arguments
 # a float instead of a tensor (.item()) -> returns_what_is_promised
 # torch.tensor(0.0) as the start of the maximum: float32 -> returns_what_is_promised
 # torch.tensor(0.0) as the start of the maximum, in float64: right

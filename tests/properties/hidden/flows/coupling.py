@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from autograder.sandbox.inside.functions import Affine, Composition, Scaled, Sum
-from autograder.testing.answers import misconception_of
+from autograder.testing.answers import alternative_of, misconception_of
 from autograder.testing.assertions import assert_close
 from autograder.testing.properties import given, properties_of
 from autograder.testing.strategies import generators, normal
@@ -306,6 +306,51 @@ EQUIVALENT_MUTANTS = {
 # Alternatives: written without looking at the reference.
 
 
+@alternative_of("realnvp_forward")
+def with_zeros_for_the_first_block(x: Tensor, s: Conditioner, t: Conditioner, d: int) -> tuple[Tensor, Tensor]:
+    if d <= 0 or x.shape[-1] <= d:
+        raise ValueError("need 0 < d < D")
+    first = x.narrow(1, 0, d)
+    zeros = torch.zeros_like(first)
+    S = torch.cat([zeros, s(first)], 1)
+    T = torch.cat([zeros, t(first)], 1)
+    return x * S.exp() + T, S.sum(1)
+
+
+@alternative_of("realnvp_forward")
+def with_a_matrix_for_every_row(x: Tensor, s: Conditioner, t: Conditioner, d: int) -> tuple[Tensor, Tensor]:
+    if d >= x.shape[1] or d <= 0:
+        raise ValueError("invalid d")
+    a = x[:, :d]
+    ls = s(a)
+    A = torch.diag_embed(torch.exp(ls))
+    b = torch.bmm(A, x[:, d:].unsqueeze(2)).squeeze(2) + t(a)
+    return torch.column_stack([a, b]), ls @ torch.ones(ls.shape[1], dtype=ls.dtype, device=ls.device)
+
+
+@alternative_of("realnvp_inverse")
+def shrinks_the_shift_apart(y: Tensor, s: Conditioner, t: Conditioner, d: int) -> Tensor:
+    D = y.shape[1]
+    if d < 1 or D - d < 1:
+        raise ValueError("both blocks must be non-empty")
+    keep, rest = y.split([d, D - d], dim=1)
+    w = s(keep).neg().exp()
+    return torch.hstack([keep, torch.addcmul(rest * w, t(keep), w, value=-1)])
+
+
+@alternative_of("realnvp_inverse")
+def by_a_triangular_solve(y: Tensor, s: Conditioner, t: Conditioner, d: int) -> Tensor:
+    _, D = y.shape
+    if d >= D or d <= 0:
+        raise ValueError("bad d")
+    a = y[:, :d]
+    ls = s(a)
+    A = torch.diag_embed(torch.exp(ls))
+    rhs = (y[:, d:] - t(a)).unsqueeze(-1)
+    b = torch.linalg.solve_triangular(A, rhs, upper=False).squeeze(-1)
+    return torch.column_stack([a, b])
+
+
 # What students get wrong, and what notices
 #
 # forward
@@ -327,12 +372,14 @@ EQUIVALENT_MUTANTS = {
 # y and log det as a list, or exchanged -> returns_what_is_promised
 # x[:, d:] *= ... changes the argument -> keeps_its_arguments
 # s(x1).exp_(), which writes into x where s hands back its argument -> agrees_on_edge_cases, can_be_undone
-# s clamped, or tanh(s) for stability -> can_be_undone
+# s clamped, or tanh(s) for stability -> scales_before_it_shifts (any c)
+# log of the product of the exp(s), which overflows -> scales_before_it_shifts, agrees_at_extreme_scales
 # no error for d = 0 or d = D, or an error for d = 1 -> rejects_d_zero, rejects_d_equal_to_D
 # a negative d taken for an index from the end -> rejects_negative_d
 #
 # inverse
 # y exp(-s) - t -> is_taken_back_to_y_by_the_coupling, removes_the_shift_before_the_scale
+# s clamped -> takes_the_shift_away_and_then_divides (any c)
 # exp(+s) -> shrinks_what_the_coupling_stretches
 # (y - t) / s -> is_undone_by_the_opposite_scale, changes_nothing_without_conditioners_either
 # (y + t) exp(-s) -> removes_the_shift_before_the_scale

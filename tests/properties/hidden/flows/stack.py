@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from autograder.sandbox.inside.functions import Scaled
-from autograder.testing.answers import misconception_of
+from autograder.testing.answers import alternative_of, misconception_of
 from autograder.testing.assertions import assert_close
 from autograder.testing.properties import given, properties_of
-from autograder.testing.strategies import generators, tensor
+from autograder.testing.strategies import generators, powers_of_two, tensor
 from autograder.testing.student import Student
-from tests.properties.public.flows.coupling import affine, network, nothing
+from tests.properties.public.flows.coupling import affine, constant, network, nothing
 from tests.properties.public.flows.stack import (
     CASES,
     Layers,
@@ -81,6 +81,17 @@ def test_keeps_volumes_where_it_only_shifts(student: Student, case: Stack, gener
     layers: Layers = [(nothing(D, d), network(generator, d, D - d)) for _ in range(3)]
     got = student.realnvp_log_prob(generate(case.y, layers, d), layers, d)
     assert_close(got, standard_normal(case.y), scale=case.size, because="s = 0")
+
+
+@properties_of("realnvp_log_prob")
+@given(case=CASES, c=powers_of_two(-300, 300))
+def test_spreads_the_noise_over_any_volume(student: Student, case: Stack, c: float) -> None:
+    """With t = 0 and s = log c in three layers y is stretched noise: log N(z) falls by 3 (D - d) log c, for any c"""
+    m, s = case.width - case.d, math.log(c)
+    layers: Layers = [(constant(tensor([s] * m), case.d), nothing(case.width, case.d))] * 3
+    expected = standard_normal(case.y) - 3 * m * s
+    got = student.realnvp_log_prob(generate(case.y, layers, case.d), layers, case.d)
+    assert_close(got, expected, scale=case.size + abs(3 * m * s), condition=1 + abs(s), because="t = 0, s = log c")
 
 
 @properties_of("realnvp_log_prob")
@@ -245,6 +256,44 @@ EQUIVALENT_MUTANTS = {
 # Alternatives: written without looking at the reference.
 
 
+@alternative_of("realnvp_log_prob")
+def by_recursion(y: Tensor, layers: list[Layer], d: int) -> Tensor:
+    if not 0 < d < y.shape[1]:
+        raise ValueError("d out of range")
+
+    def density(y: Tensor, layers: list[Layer]) -> Tensor:
+        if len(layers) == 0:
+            return -0.5 * (y * y + math.log(2 * math.pi)).sum(dim=1)
+        s, t = layers[-1]
+        u = y.flip(1)
+        a, b = u[:, :d], u[:, d:]
+        ls = s(a)
+        x = torch.cat([a, (b - t(a)) / ls.exp()], 1)
+        return density(x, layers[:-1]) - ls.sum(1)
+
+    return density(y, layers)
+
+
+@alternative_of("realnvp_log_prob")
+def reads_the_columns_from_either_end(y: Tensor, layers: list[Layer], d: int) -> Tensor:
+    _, D = y.shape
+    if d <= 0 or d >= D:
+        raise ValueError("invalid d")
+    columns = list(y.unbind(1))
+    order = list(range(D))
+    out = torch.full_like(y[:, 0], -0.5 * D * math.log(2 * math.pi))
+    for s, t in layers[::-1]:
+        order = order[::-1]
+        a = torch.stack([columns[j] for j in order[:d]], 1)
+        ls, sh = s(a), t(a)
+        for i, j in enumerate(order[d:]):
+            columns[j] = (columns[j] - sh[:, i]) * (-ls[:, i]).exp()
+            out = out - ls[:, i]
+    for c in columns:
+        out = out - c * c / 2
+    return out
+
+
 # What students get wrong, and what notices
 # no flip -> flips_after_a_layer_that_does_nothing, changes_with_the_volume_of_what_is_generated
 # the flip undone after the coupling -> flips_after_a_layer_that_does_nothing
@@ -263,6 +312,8 @@ EQUIVALENT_MUTANTS = {
 # N(y) for N(z) -> keeps_volumes_where_it_only_shifts
 # no D/2 log 2π, or 1/2 log 2π, log 2π, log π -> is_standard_normal_without_layers
 # -|z|² without the 1/2, or |z| for |z|² -> is_standard_normal_without_layers
+# log of the product of the exp(s), which overflows -> spreads_the_noise_over_any_volume, agrees_at_extreme_scales
+# s clamped -> spreads_the_noise_over_any_volume
 # the density instead of its logarithm: 0 in the tails -> agrees_at_extreme_scales
 # d // 2, D // 2 in place of d -> changes_with_the_volume_of_what_is_generated
 # one number for the batch -> returns_what_is_promised

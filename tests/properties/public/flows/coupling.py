@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
 from autograder.sandbox.callables import Reference
-from autograder.sandbox.inside.functions import Affine, Described, Entries, Mlp, Scaled
+from autograder.sandbox.inside.functions import Affine, Described, Entries, Mlp, Scaled, Shifted
 from autograder.testing.assertions import assert_close, assert_equal, assert_parts, assert_tensor
 from autograder.testing.properties import given, properties_of
 from autograder.testing.record import BadInput, Case, Cases, Exercise, Function
@@ -140,9 +141,10 @@ def seeded_coupling(g: torch.Generator) -> Coupling:
 
 @st.composite
 def rescaled_couplings(draw: st.DrawFn) -> Coupling:
-    """Rows and shifts in other units; the log-scale has none."""
+    """Rows and shifts in other units; scales that are tiny or huge, though their product may not be a number."""
     case, unit = draw(generators().map(seeded_coupling)), draw(powers_of_two(-40, 40))
-    return dataclasses.replace(case, rows=case.rows * unit, t=Scaled(case.t, unit))
+    stretch = draw(st.sampled_from([0.0, 10.0, -10.0, 50.0, -50.0, 250.0, -250.0]))
+    return dataclasses.replace(case, rows=case.rows * unit, s=Shifted(case.s, stretch), t=Scaled(case.t, unit))
 
 
 ROWS = [[1, -2, 0.5, 3, -1], [0.25, 1, -1.5, 2, 0.5]]
@@ -234,6 +236,16 @@ def inverse(student: Student, y: Tensor, s: object, t: object, d: int) -> Tensor
     return assert_tensor(student.realnvp_inverse(y, s, t, d), shape=y.shape, dtype=y.dtype)
 
 
+def constants(case: Coupling, number: float) -> Tensor:
+    """The same number for every coordinate of the second block."""
+    return torch.full_like(case.changed[0], number)
+
+
+def half_integers(case: Coupling) -> Tensor:
+    """1/2, 3/2, 5/2, ... for the coordinates of the second block."""
+    return constants(case, 1.0).cumsum(0) - 0.5
+
+
 @properties_of("realnvp_forward", weight=2)
 @given(case=CASES)
 def test_can_be_undone(student: Student, case: Coupling) -> None:
@@ -274,12 +286,11 @@ def test_changes_nothing_without_conditioners(student: Student, case: Coupling) 
 
 
 @properties_of("realnvp_forward")
-@given(case=CASES, doublings=st.integers(-2, 2))
-def test_scales_before_it_shifts(student: Student, case: Coupling, doublings: int) -> None:
-    """With s = log c and t constant the second block becomes c x + t, and log det = (D - d) log c"""
-    c, m = 2.0**doublings, case.x.shape[1] - case.d
-    shift = torch.arange(1, m + 1).to(case.x) - 0.5
-    log_c = torch.full((m,), c, dtype=torch.float64).log()
+@given(case=CASES, c=powers_of_two(-300, 300))
+def test_scales_before_it_shifts(student: Student, case: Coupling, c: float) -> None:
+    """With s = log c and t constant the second block becomes c x + t, and log det = (D - d) log c: for any c"""
+    shift, log_c = half_integers(case), constants(case, math.log(c))
+    m = len(shift)
     y, log_det = forward(student, case.x, constant(log_c, case.d), constant(shift, case.d), case.d)
     assert_close(y[:, case.d :], c * case.changed + shift, scale=c * float(case.changed.abs().max()) + m, because="y")
     assert_close(log_det, log_c.sum().expand(len(case.x)), because="log det")
@@ -305,6 +316,16 @@ def test_finds_the_x_that_made_y(student: Student, case: Coupling) -> None:
     got = student.realnvp_inverse(made, case.s, case.t, case.d)
     size = float((case.changed.abs() + case.shift.abs() * torch.exp(-case.log_scale)).max() + case.kept.abs().max())
     assert_close(got, case.rows, scale=size, because="x")
+
+
+@properties_of("realnvp_inverse")
+@given(case=CASES, c=powers_of_two(-300, 300))
+def test_takes_the_shift_away_and_then_divides(student: Student, case: Coupling, c: float) -> None:
+    """With s = log c and t constant the second block becomes (y - t) / c: for any c"""
+    shift, log_c = half_integers(case), constants(case, math.log(c))
+    x = inverse(student, case.y, constant(log_c, case.d), constant(shift, case.d), case.d)
+    size = (float(case.changed.abs().max()) + len(shift)) / c
+    assert_close(x[:, case.d :], (case.changed - shift) / c, scale=size, because="second block of x")
 
 
 @properties_of("realnvp_inverse")

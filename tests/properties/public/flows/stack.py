@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.autograd.functional import jacobian
 from torch.distributions import MultivariateNormal
 
-from autograder.sandbox.inside.functions import Affine, Composition, Described, Entries, Trigonometric
+from autograder.sandbox.inside.functions import Affine, Composition, Described, Entries, Shifted, Trigonometric
 from autograder.testing.assertions import assert_close, assert_tensor
 from autograder.testing.properties import given, properties_of
 from autograder.testing.record import BadInput, Case, Cases, Exercise, Function
@@ -103,13 +103,14 @@ def seeded_stack(g: torch.Generator) -> Stack:
 
 @st.composite
 def far_stacks(draw: st.DrawFn) -> Stack:
-    """Rows far out in the tails, or very close to the centre."""
-    case = draw(generators().map(seeded_stack))
-    return dataclasses.replace(case, y=case.y * draw(powers_of_two(-20, 20)))
+    """Rows far out in the tails, or very close to the centre; layers that stretch by more than a number can hold."""
+    case, stretch = draw(generators().map(seeded_stack)), draw(st.sampled_from([0.0, 20.0, 250.0]))
+    layers: Layers = [(Shifted(s, stretch), t) for s, t in case.layers]
+    return dataclasses.replace(case, y=case.y * draw(powers_of_two(-20, 20)), layers=layers)
 
 
-FIRST = (affine([[0.5], [-1]], [0.25, 0]), affine([[1], [2]], [-1, 0.5]))
-SECOND = (affine([[-0.25], [0.5]], [0.5, -0.25]), affine([[0.5], [-1]], [0, 2]))
+FIRST = (bounded(affine([[0.5], [-1]], [0.25, 0])), affine([[1], [2]], [-1, 0.5]))
+SECOND = (bounded(affine([[-0.25], [0.5]], [0.5, -0.25])), affine([[0.5], [-1]], [0, 2]))
 PLANAR = [
     (bounded(affine([[0.5]], [0.25])), affine([[-1]], [0.5])),
     (bounded(affine([[-0.75]], [-0.5])), affine([[0.25]], [1])),
