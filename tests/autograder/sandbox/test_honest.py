@@ -112,4 +112,4 @@ def test_the_suite_is_as_large_as_it_claims():
 
 
 def test_honest_code_of_an_ordinary_user(as_ordinary_user):
-    as_ordinary_user("tests/autograder/sandbox/test_honest.py")
+    as_ordinary_user("tests/autograder/sandbox/test_honest.py::test_honest_code_gives_the_same_bits", "-k", "graded")

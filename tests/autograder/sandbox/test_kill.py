@@ -183,5 +183,6 @@ def test_zygotes_killed_at_many_random_moments(own_zygote, expected):
     kill_zygotes(own_zygote, expected, seed=1, rounds=20)
 
 
+@pytest.mark.slow
 def test_it_is_the_same_for_an_ordinary_user(as_ordinary_user):
     as_ordinary_user("-m", "not slow", "tests/autograder/sandbox/test_kill.py")
