@@ -46,3 +46,91 @@ def init_weights(noise: Tensor, scheme: str, law: str) -> Tensor:
     symmetric interval, increase with the noise, and have the same standard deviation). Another word raises ValueError.
     """
     raise NotImplementedError
+
+
+def init_std(scheme: str, fan_in: int, fan_out: int) -> float:
+    """The standard deviation (not the variance) of initial weights, for the schemes of init_weights.
+
+    A fan below 1, used by the scheme or not, and an unknown scheme raise ValueError.
+    """
+    raise NotImplementedError
+
+
+def map_linear_gaussian(X: Tensor, y: Tensor, noise_var: float, prior_precision: float) -> Tensor:
+    """The most probable beta [p] of y = X beta + noise, X [n, p], noise ~ N(0, noise_var), beta ~ N(0, 1/prior_precision).
+
+    No explicit inverse. A variance or precision that is not positive raises ValueError.
+    """
+    raise NotImplementedError
+
+
+def generalized_least_squares(X: Tensor, Sigma: Tensor, y: Tensor) -> Tensor:
+    """The maximum likelihood beta [p] of y = X beta + noise, noise ~ N(0, Sigma), Sigma [n, n] full, X [n, p], n >= p.
+
+    No explicit inverse. n < p, or columns of X that depend on each other to rounding, raise ValueError.
+    """
+    raise NotImplementedError
+
+
+def two_layer_net_gradients(W: Tensor, b: Tensor, a: Tensor, x: Tensor, y: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients [N, d], [N], [N] with respect to W, b, a of (y - yhat)², yhat = (1/N) sum_i a_i tanh(w_i·x + b_i).
+
+    One sample x [d]; by hand, without autograd.
+    """
+    raise NotImplementedError
+
+
+def adam_step(
+    theta: Tensor,
+    grad: Tensor,
+    state: tuple[Tensor, Tensor, int],
+    lr: float,
+    betas: tuple[float, float],
+    eps: float,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """One step of Adam: the new (theta, m, v), all [d]. state is (m, v, t), t the number of this step from 1.
+
+    m and v are returned without bias correction; eps is added outside the root. No torch.optim. t < 1 raises ValueError.
+    """
+    raise NotImplementedError
+
+
+def circular_conv2d(phi: Tensor, k: Tensor) -> Tensor:
+    """The true circular convolution [H, W] of an image [H, W] with a kernel [K1, K2]: sum_a k(a) phi(u - a mod (H, W)).
+
+    No convolution of torch's. A kernel larger than the image raises ValueError.
+    """
+    raise NotImplementedError
+
+
+def equivariance_error(f: Callable[[Tensor], Tensor], rho_in: Tensor, rho_out: Tensor, X: Tensor) -> Tensor:
+    """The largest |rho_out(g) f(x) - f(rho_in(g) x)| over group elements g and samples x, a tensor without dimensions.
+
+    f maps one vector [d] to one vector [k]; rho_in [G, d, d], rho_out [G, k, k], X [n, d].
+    """
+    raise NotImplementedError
+
+
+def realnvp_forward(
+    x: Tensor, s: Callable[[Tensor], Tensor], t: Callable[[Tensor], Tensor], d: int
+) -> tuple[Tensor, Tensor]:
+    """The affine coupling y [n, D] of x [n, D], and its log-determinant [n]: the first d coordinates stay.
+
+    s and t map [n, d] to [n, D-d]; the rest becomes x exp(s) + t. d <= 0 or d >= D raises ValueError.
+    """
+    raise NotImplementedError
+
+
+def realnvp_inverse(y: Tensor, s: Callable[[Tensor], Tensor], t: Callable[[Tensor], Tensor], d: int) -> Tensor:
+    """The x [n, D] that realnvp_forward takes to y. s and t are evaluated once each; d as there."""
+    raise NotImplementedError
+
+
+def realnvp_log_prob(
+    y: Tensor, layers: list[tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]], d: int
+) -> Tensor:
+    """The log-density [n] of y [n, D] made from z ~ N(0, I) by the layers (s, t) in turn.
+
+    Each layer is a coupling with d untouched coordinates, then a flip of the order of all coordinates. d as above.
+    """
+    raise NotImplementedError
