@@ -57,7 +57,9 @@ def init_std(scheme: str, fan_in: int, fan_out: int) -> float:
 
 
 def map_linear_gaussian(X: Tensor, y: Tensor, noise_var: float, prior_precision: float) -> Tensor:
-    """The most probable beta [p] of y = X beta + noise, X [n, p], noise ~ N(0, noise_var), beta ~ N(0, 1/prior_precision).
+    """The most probable beta [p] of y = X beta + noise, X [n, p].
+
+    The noise is N(0, noise_var), the prior N(0, 1/prior_precision), for every entry alone.
 
     No explicit inverse. A variance or precision that is not positive raises ValueError.
     """
@@ -90,7 +92,8 @@ def adam_step(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """One step of Adam: the new (theta, m, v), all [d]. state is (m, v, t), t the number of this step from 1.
 
-    m and v are returned without bias correction; eps is added outside the root. No torch.optim. t < 1 raises ValueError.
+    m and v are returned without bias correction; eps is added outside the root. No torch.optim.
+    t < 1 raises ValueError.
     """
     raise NotImplementedError
 

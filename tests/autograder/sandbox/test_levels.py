@@ -129,7 +129,7 @@ def test_why_bubblewrap_fails(fresh_probe, monkeypatch, path, value, uid, words)
 
 
 def test_the_wall_holds_for_an_ordinary_user_too(as_ordinary_user):
-    as_ordinary_user("tests/autograder/sandbox/test_worker.py")
+    as_ordinary_user("tests/autograder/sandbox/test_load.py", "tests/autograder/sandbox/test_worker.py")
 
 
 @pytest.mark.slow
