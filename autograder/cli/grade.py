@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from autograder.cli.common import choose, course_seed, open_course, stop
-from autograder.course.config import Course, ExercisePolicy
+from autograder.course.config import Course, ExercisePolicy, check_weights
+from autograder.course.problems import ConfigError
 from autograder.sandbox.levels import Level
 
 if TYPE_CHECKING:
@@ -112,6 +113,10 @@ def _graded(
 
         bank = bank_of(course)
         choose(course, list(bank), assignments, exercises)
+        try:
+            check_weights(course, {name: [p.name for p in entry.properties] for name, entry in bank.items()})
+        except ConfigError as error:
+            stop(str(error))
         seed = course_seed(course) if seed is None else seed
         settings = Settings(limits, seed, device)
         tasks = [_task(course, submission, assignments, exercises) for submission in submissions]

@@ -210,12 +210,12 @@ class Conversation:
         natural = self._ended(_NATURAL_DEATH_SECONDS)
         status, cpu = self.close()
         if not natural and status == -signal.SIGKILL:
-            raise Died("the student's code closed the grader's channel", self._call)
+            raise Died("your code closed the grader's channel", self._call)
         if status == -signal.SIGXCPU or (status == -signal.SIGKILL and cpu >= self.limits.cpu):
             raise TimedOut(f"more than {self.limits.cpu} s of processor time were used", self._call)
         if status == -signal.SIGKILL and self.client.level.seccomp:  # which denies a worker the means to do this itself
             raise Fault("a worker was killed from outside (by hand, or by the kernel for lack of memory)")
-        raise Died(f"the student's code ended its process ({_status_text(status)})", self._call)
+        raise Died(f"your code ended its process ({_status_text(status)})", self._call)
 
 
 def read_error(value: Any) -> StudentError:

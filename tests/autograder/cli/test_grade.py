@@ -198,3 +198,13 @@ def test_a_students_hypothesis_beside_the_submission_is_never_imported(tmp_path)
     run = autograder("--config", "../../grading.yml", "grade", ".", "--json", "-", cwd=tmp_path / "class" / "right")
     assert not canary.exists()
     assert run.returncode in (0, 1), run.stderr
+
+
+def test_a_misspelt_weight_is_named_with_its_line(tmp_path):
+    policy = make_course(tmp_path)
+    text = policy.read_text().replace("double: 10", "double: {points: 10, weights: {adds_upp: 3}}")
+    policy.write_text(text)
+    hand_in(tmp_path / "class", {"right": RIGHT})
+    run = autograder("grade", "class", cwd=tmp_path)
+    assert run.returncode == 2
+    assert "adds_up" in run.stderr and "line" in run.stderr
