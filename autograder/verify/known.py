@@ -125,6 +125,8 @@ def _free_names(node: ast.AST) -> list[str]:
     bound |= {n.arg for n in nodes if isinstance(n, ast.arg)}
     bound |= {n.name for n in nodes if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
     bound |= {n.name for n in nodes if isinstance(n, ast.ExceptHandler) and n.name}
+    imports = [n for n in nodes if isinstance(n, (ast.Import, ast.ImportFrom))]
+    bound |= {name for statement in imports for name in _bound(statement)}
     read = [n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)]
     return [name for name in dict.fromkeys(read) if name not in bound]
 

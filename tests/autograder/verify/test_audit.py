@@ -113,7 +113,7 @@ def test_a_known_answer_is_cut_out_with_what_it_needs_and_no_more(tmp_path):
     module.write_text(
         "import torch\nimport math\nfrom autograder.testing.answers import alternative_of\nHALF = 0.5\nOTHER = 3\n"
         "def helper(x):\n    return x * HALF\n@alternative_of('f')\ndef answer(x: torch.Tensor) -> 'Other':\n"
-        "    return helper(x) + math.pi\n"
+        "    import cmath as c\n    return helper(x) + math.pi * c.exp(0).real\n"
     )
     text = cut_out(module, "answer")
     namespace: dict = {}
