@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from autograder.cli.common import choose, course_seed, open_course, stop
-from autograder.course.config import Course, ExercisePolicy, check_weights
+from autograder.course.config import Course, ExercisePolicy
 from autograder.course.problems import ConfigError
 from autograder.sandbox.levels import Level
 
@@ -107,16 +107,15 @@ def _graded(
     with Zygote(level) as zygote:  # it imports torch while this process does
         from autograder.grading.batch import Batch
         from autograder.grading.child import Settings
-        from autograder.grading.session import bank_of, key_of, open_store, versions
+        from autograder.grading.session import checked_bank, key_of, open_store, versions
         from autograder.grading.store import store_path
         from autograder.grading.verdict import Report
 
-        bank = bank_of(course)
-        choose(course, list(bank), assignments, exercises)
         try:
-            check_weights(course, {name: [p.name for p in entry.properties] for name, entry in bank.items()})
+            bank = checked_bank(course)
         except ConfigError as error:
             stop(str(error))
+        choose(course, list(bank), assignments, exercises)
         seed = course_seed(course) if seed is None else seed
         settings = Settings(limits, seed, device)
         tasks = [_task(course, submission, assignments, exercises) for submission in submissions]

@@ -14,6 +14,8 @@ from typing import Any
 
 import jsonschema
 
+from autograder.course.dates import date_problem, instant
+from autograder.course.late import LateRule
 from autograder.course.problems import ConfigError, Key, Problem, did_you_mean, from_schema
 from autograder.course.yaml_lines import Document, read_yaml, shown
 
@@ -53,17 +55,28 @@ class ExercisePolicy:
 
 @dataclasses.dataclass(frozen=True)
 class ProblemSet:
-    """A problem set. exercises: by name, in the order of the file.  due: aware, in the course's time zone."""
+    """A problem set. exercises: by name, in the order of the file.  due, closes: aware, in the course's time zone.
+
+    written: questions that a person grades, with their points.  late: the rule in force, the set's over the course's.
+    After ``closes`` nothing earns points.
+    """
 
     name: str
     title: str
     exercises: Mapping[str, ExercisePolicy]
     due: datetime.datetime | None = None
+    closes: datetime.datetime | None = None
+    written: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    late: LateRule = dataclasses.field(default_factory=LateRule)
 
 
 @dataclasses.dataclass(frozen=True)
 class Course:
-    """A course. path: its grading.yml.  sets: by name, in the order of the file.  lines: the line of every key."""
+    """A course. path: its grading.yml.  sets: by name, in the order of the file.  lines: the line of every key.
+
+    which: of several hand-ins, "last" or "last_on_time".  roster: absolute; the file may be missing.
+    void: the properties, by exercise, that count for nobody.
+    """
 
     path: Path
     id: str
@@ -72,6 +85,9 @@ class Course:
     bank: Bank
     limits: Limits
     sets: Mapping[str, ProblemSet]
+    which: str = "last"
+    roster: Path | None = None
+    void: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     lines: Mapping[Key, int] = dataclasses.field(default_factory=dict, compare=False, repr=False)
 
 
@@ -98,37 +114,42 @@ def load_course(path: Path) -> Course:
 
 
 def check_exercises(course: Course, names_in_bank: Collection[str]) -> None:
-    """Raises ConfigError where a set names an exercise that the bank does not have."""
+    """Raises ConfigError where a set or ``void`` names an exercise that the bank does not have."""
+    named: list[Key] = [
+        ("sets", of, "exercises", name) for of, chosen in course.sets.items() for name in chosen.exercises
+    ]
+    named += [("void", name) for name in course.void]
     _raise(
         course,
         [
             Problem(course.lines.get(key, 1), key, f"the bank has no such exercise{did_you_mean(name, names_in_bank)}")
-            for set_name, problem_set in course.sets.items()
-            for name in problem_set.exercises
-            if name not in names_in_bank and (key := ("sets", set_name, "exercises", name))
+            for key in named
+            if (name := str(key[-1])) not in names_in_bank
         ],
     )
 
 
-def check_weights(course: Course, properties: Mapping[str, Collection[str]]) -> None:
-    """Raises ConfigError where a weight is given to a property that its exercise does not have.
+def check_properties(course: Course, properties: Mapping[str, Collection[str]]) -> None:
+    """Raises ConfigError where a weight or ``void`` names a property that its exercise does not have.
 
-    properties: the names of the properties of every exercise.
+    properties: the names of the properties of every exercise of the bank.
     """
-    _raise(
-        course,
-        [
-            Problem(
-                course.lines.get(key, 1), key, f"{name} has no such property{did_you_mean(weighted, properties[name])}"
+    named: list[tuple[Key, str, str]] = [
+        (("sets", set_name, "exercises", name, "weights", weighted), name, weighted)
+        for set_name, problem_set in course.sets.items()
+        for name, policy in problem_set.exercises.items()
+        for weighted in policy.weights
+    ]
+    for name, voided in course.void.items():
+        named += [(("void", name, number), name, property) for number, property in enumerate(voided)]
+    problems = []
+    for key, name, property in named:
+        if property not in properties.get(name, [property]):
+            text = f"{name} has no such property{did_you_mean(property, properties[name])}"
+            problems.append(
+                Problem(course.lines.get(key, 1), key, text if key[0] == "sets" else f"{property!r}: {text}")
             )
-            for set_name, problem_set in course.sets.items()
-            for name, policy in problem_set.exercises.items()
-            for weighted in policy.weights
-            if name in properties
-            and weighted not in properties[name]
-            and (key := ("sets", set_name, "exercises", name, "weights", weighted))
-        ],
-    )
+    _raise(course, problems)
 
 
 def _raise(course: Course, problems: list[Problem]) -> None:
@@ -150,11 +171,25 @@ def _beyond_schema(document: Document) -> Iterator[Problem]:
         if isinstance(folder, str) and (text := _folder_problem(document.path.parent, folder)):
             yield Problem(document.line(("bank", name)), ("bank", name), text)
     for name, entry in _at(data.get("sets")).items():
-        due = _at(entry).get("due")
-        text = _due_problem(due, zone) if isinstance(due, str) else ""
-        if text:
-            key = ("sets", name, "due")
+        for key, text in _set_problems(("sets", name), _at(entry), zone):
             yield Problem(document.line(key), key, text)
+
+
+def _set_problems(key: Key, entry: dict[str, Any], zone: zoneinfo.ZoneInfo | str | None) -> Iterator[tuple[Key, str]]:
+    """What is wrong with the dates and the written questions of a set."""
+    known = zone if isinstance(zone, zoneinfo.ZoneInfo) else None
+    dates = {name: entry[name] for name in ("due", "closes") if isinstance(entry.get(name), str)}
+    wrong = {name: text for name, date in dates.items() if (text := date_problem(date, known))}
+    yield from (((*key, name), text) for name, text in wrong.items())
+    if known is not None and len(dates) == 2 and not wrong:
+        due, closes = instant(dates["due"], known), instant(dates["closes"], known)
+        if closes < due:
+            yield (*key, "closes"), f"{dates['closes']!r} is before the set is due ({dates['due']!r})"
+    if "closes" in entry and "due" not in entry:
+        yield (*key, "closes"), "needs a date on which the set is due"
+    for name in _at(entry.get("written")):
+        if name in _at(entry.get("exercises")):
+            yield (*key, "written", name), "is an exercise of this set, too; give the question another name"
 
 
 def _at(value: Any) -> dict[str, Any]:
@@ -179,18 +214,6 @@ def _folder_problem(root: Path, folder: str) -> str:
     return "" if (root / folder).is_dir() else f"there is no folder {folder!r} beside grading.yml"
 
 
-def _due_problem(due: str, zone: zoneinfo.ZoneInfo | str | None) -> str:
-    try:
-        naive = datetime.datetime.fromisoformat(due)
-    except ValueError as error:
-        return f"{due!r} is not a date: {error}"
-    if isinstance(zone, zoneinfo.ZoneInfo) and naive.tzinfo is None:
-        there_and_back = naive.replace(tzinfo=zone).astimezone(datetime.UTC).astimezone(zone)
-        if there_and_back.replace(tzinfo=None) != naive:
-            return f"{due!r} does not exist in {zone.key}, where clocks go forward over it"
-    return ""
-
-
 def _course(document: Document) -> Course:
     data, root = document.data, document.path.parent
     zone = zoneinfo.ZoneInfo(data["course"]["timezone"])
@@ -202,16 +225,24 @@ def _course(document: Document) -> Course:
         timezone=zone,
         bank=Bank(**{name: (root / folder).resolve() for name, folder in data["bank"].items()}),
         limits=Limits(**{name: kinds[name](value) for name, value in data.get("limits", {}).items()}),
-        sets={name: _problem_set(name, entry, zone) for name, entry in data["sets"].items()},
+        sets={name: _problem_set(name, entry, zone, data.get("late", {})) for name, entry in data["sets"].items()},
+        which=data.get("which", "last"),
+        roster=root / data["roster"] if "roster" in data else None,
+        void={name: tuple(properties) for name, properties in data.get("void", {}).items()},
         lines=document.lines,
     )
 
 
-def _problem_set(name: str, entry: dict[str, Any], zone: zoneinfo.ZoneInfo) -> ProblemSet:
-    # fold=1: a time that comes twice is meant the second time, in the students' favour.
-    due = datetime.datetime.fromisoformat(entry["due"]).replace(tzinfo=zone, fold=1) if "due" in entry else None
-    exercises = {exercise: _policy(policy) for exercise, policy in entry["exercises"].items()}
-    return ProblemSet(name=name, title=entry["title"], exercises=exercises, due=due)
+def _problem_set(name: str, entry: dict[str, Any], zone: zoneinfo.ZoneInfo, late: dict[str, Any]) -> ProblemSet:
+    return ProblemSet(
+        name=name,
+        title=entry["title"],
+        exercises={exercise: _policy(policy) for exercise, policy in entry["exercises"].items()},
+        due=instant(entry["due"], zone) if "due" in entry else None,
+        closes=instant(entry["closes"], zone) if "closes" in entry else None,
+        written={question: float(points) for question, points in entry.get("written", {}).items()},
+        late=LateRule(**{key: float(value) for key, value in {**late, **entry.get("late", {})}.items()}),
+    )
 
 
 def _policy(policy: Any) -> ExercisePolicy:

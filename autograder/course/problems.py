@@ -83,6 +83,8 @@ def _sentence(validator: str, wanted: Any, value: Any, schema: Any) -> str:
             return "is empty"
         case "pattern":
             return f"{_shown(value)} is not of the form {schema['examples'][0]}"
+        case "enum":
+            return f"{_shown(value)} is not {' or '.join(wanted)}"
         case _:
             return ""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from autograder import __version__
-from autograder.course.config import Course
+from autograder.course.config import Course, check_exercises, check_properties
 from autograder.grading.batch import KeyOf
 from autograder.grading.child import Settings
 from autograder.grading.intake import find_submissions
@@ -22,8 +23,19 @@ from autograder.testing.student import Student
 
 
 def bank_of(course: Course) -> Bank:
-    """The course's exercises, from the folders its grading.yml names."""
+    """The course's exercises, from the folders its grading.yml names, with all their properties."""
     return load_bank(Rooms(course.bank.public, course.bank.hidden, course.bank.reference))
+
+
+def checked_bank(course: Course) -> Bank:
+    """``bank_of`` without what grading.yml calls void. Raises ConfigError where it names what is not there."""
+    bank = bank_of(course)
+    check_exercises(course, bank)
+    named = {name: [*(p.name for p in e.properties), *(r.name for r in e.record.rules)] for name, e in bank.items()}
+    check_properties(course, named)
+    for name, voided in course.void.items():
+        bank[name] = dataclasses.replace(bank[name], void=voided)
+    return bank
 
 
 def versions() -> dict[str, str]:
@@ -33,10 +45,11 @@ def versions() -> dict[str, str]:
 
 def key_of(course: Course, bank: Bank, settings: Settings, level: Level) -> KeyOf:
     """Names the verdict of one exercise of one submission in the store."""
-    installed = installed_versions()
+    installed = installed_versions() if settings.shrink else {**installed_versions(), "shrink": "no"}
 
     def key(submission: Submission, exercise: str) -> str:
         assert submission.sources is not None
+        void = bank[exercise].void
         return verdict_key(
             submission.sources,
             exercise,
@@ -44,7 +57,7 @@ def key_of(course: Course, bank: Bank, settings: Settings, level: Level) -> KeyO
             bank=course.bank,
             limits=settings.limits,
             seed=settings.seed,
-            versions=installed if settings.shrink else {**installed, "shrink": "no"},
+            versions={**installed, "void": " ".join(sorted(void))} if void else installed,
             sandbox=level.value,
             device=settings.device,
         )

@@ -45,6 +45,7 @@ class Entry:
 
     references: function name -> reference; None where the bank has none.
     equivalent: mutants of the reference that are no mistakes, with the reason (``EQUIVALENT_MUTANTS`` of the module).
+    void: names of properties and rules that the course has taken out.
     """
 
     record: Exercise
@@ -55,11 +56,13 @@ class Entry:
     hidden_cases: Mapping[str, Cases[Any]]
     known: tuple[KnownAnswer, ...]
     equivalent: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    void: tuple[str, ...] = ()
 
     @functools.cached_property
     def properties(self) -> tuple[Property, ...]:
         """Generic properties first (the gate among them), then the hand-written ones."""
-        return (*generic_properties(self.record, self.references, self.hidden_cases), *self.own)
+        declared = (*generic_properties(self.record, self.references, self.hidden_cases), *self.own)
+        return tuple(property for property in declared if property.name not in self.void)
 
     @property
     def misconceptions(self) -> tuple[KnownAnswer, ...]:

@@ -13,10 +13,11 @@ from autograder.course.config import (
     ExercisePolicy,
     Limits,
     check_exercises,
-    check_weights,
+    check_properties,
     grading_schema,
     load_course,
 )
+from autograder.course.late import LateRule
 from autograder.course.problems import ConfigError
 
 ROOT = Path(__file__).parents[3]
@@ -280,6 +281,78 @@ def test_an_exercise_the_bank_does_not_have(written):
 
 def test_a_weight_of_a_property_that_is_not_there(written):
     course = load_course(written(HEAD + "sets: {s: {title: T, exercises: {a: {points: 1, weights: {test_p: 2}}}}}\n"))
-    check_weights(course, {"a": {"test_p"}})
+    check_properties(course, {"a": {"test_p"}})
     with pytest.raises(ConfigError, match=r"line 3: .*weights\.test_p: a has no such property; did you mean 'test_pp'"):
-        check_weights(course, {"a": {"test_pp"}})
+        check_properties(course, {"a": {"test_pp"}})
+
+
+def test_what_is_said_about_late_work_dates_and_written_questions(written, tmp_path):
+    course = load_course(
+        written(
+            HEAD + "late: {grace_minutes: 15, late_days: 3, percent_per_day: 10}\n"
+            "which: last_on_time\nroster: private/roster.csv\nvoid: {a: [test_p, test_q]}\n"
+            "sets:\n"
+            "  s: {title: S, due: '2026-09-21 23:59', closes: 2026-10-01T12:00, exercises: {a: 1}, written: {why: 2}}\n"
+            "  t: {title: T, late: {percent_per_day: 50, max_percent: 80}, exercises: {}}\n"
+        )
+    )
+    first, second = course.sets["s"], course.sets["t"]
+    assert first.late == LateRule(grace_minutes=15, late_days=3, percent_per_day=10, max_percent=100)
+    assert second.late == LateRule(grace_minutes=15, late_days=3, percent_per_day=50, max_percent=80)
+    assert (course.which, course.roster) == ("last_on_time", tmp_path / "private/roster.csv")
+    assert course.void == {"a": ("test_p", "test_q")}
+    assert first.written == {"why": 2.0}
+    assert first.due.astimezone(datetime.UTC) == datetime.datetime(2026, 9, 21, 21, 59, tzinfo=datetime.UTC)
+    assert first.closes.astimezone(datetime.UTC) == datetime.datetime(2026, 10, 1, 10, 0, tzinfo=datetime.UTC)
+
+
+def test_what_is_left_out_costs_nothing(written):
+    course = load_course(written(HEAD + "sets: {s: {title: S, exercises: {}}}\n"))
+    assert (course.which, course.roster, course.void) == ("last", None, {})
+    assert course.sets["s"].late == LateRule(0, 0, 0, 100)
+    assert (course.sets["s"].closes, course.sets["s"].written) == (None, {})
+
+
+def test_the_schema_tells_editors_the_late_rule_in_force():
+    for name, schema in grading_schema()["$defs"]["late"]["properties"].items():
+        assert schema["default"] == getattr(LateRule(), name)
+
+
+@pytest.mark.parametrize(
+    ("entry", "sentence"),
+    [
+        ("due: 2026-10-02T10:00, closes: 2026-10-01T10:00", "closes: '2026-10-01T10:00' is before the set is due"),
+        ("closes: 2026-10-01T10:00", "sets.s.closes: needs a date on which the set is due"),
+        ("due: 2026-03-01T10:00, closes: 2026-03-29T02:30", "sets.s.closes: '2026-03-29T02:30' does not exist in"),
+        ("written: {a: 2}", "sets.s.written.a: is an exercise of this set, too"),
+        ("written: {a-b: 2}", "sets.s.written.a-b: a name cannot be spelt like this"),
+        ("late: {percent_per_day: 101}", "sets.s.late.percent_per_day: 101 is more than 100"),
+        ("late: {late_days: 0.5}", "sets.s.late.late_days: 0.5 is not a whole number"),
+        ("late: {grace_minute: 5}", "sets.s.late.grace_minute: is not a known key; did you mean 'grace_minutes'?"),
+    ],
+)
+def test_sets_that_contradict_themselves(written, entry, sentence):
+    assert sentence in one_problem(written(HEAD + f"sets: {{s: {{title: S, {entry}, exercises: {{a: 1}}}}}}\n"))
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("which: first", "which: 'first' is not last or last_on_time"),
+        ("void: {a: test_p}", "void.a: 'test_p' is not a list"),
+        ("void: {a: [3]}", "void.a[0]: 3 is not text"),
+        ("roster: ''", "roster: is empty"),
+        ("late: 10", "late: 10 is not a mapping of keys to values"),
+    ],
+)
+def test_wrong_values_beside_the_sets(written, line, sentence):
+    assert one_problem(written(HEAD + f"{line}\nsets: {{}}\n")) == f"grading.yml, line 3: {sentence}"
+
+
+def test_void_must_name_what_the_bank_has(written):
+    course = load_course(written(HEAD + "sets: {}\nvoid:\n  a:\n  - test_p\n  - test_q\n"))
+    with pytest.raises(ConfigError, match=r"line 5: void\.a: the bank has no such exercise; did you mean 'aa'"):
+        check_exercises(course, ["aa"])
+    check_properties(course, {"a": ["test_p", "test_q"]})
+    with pytest.raises(ConfigError, match=r"line 7: void\.a\[1\]: 'test_q': a has no such property"):
+        check_properties(course, {"a": ["test_p"]})

@@ -13,7 +13,7 @@ from autograder.course.config import load_course
 from autograder.grading import batch as module
 from autograder.grading.batch import Batch, Task
 from autograder.grading.child import Child, Settings
-from autograder.grading.session import bank_of, key_of
+from autograder.grading.session import bank_of, checked_bank, key_of
 from autograder.grading.store import StoreError, VerdictStore
 from autograder.grading.submission import Sources, Submission
 from autograder.grading.verdict import Verdict
@@ -146,3 +146,23 @@ def test_progress_counts_every_exercise_once(run, course):
     steps = []
     run.grade([task(course, RIGHT), task(course, LOOP, "t")], lambda submission, done: steps.append(done))
     assert sum(steps) == 2
+
+
+def test_a_void_property_counts_for_nobody_and_does_not_run(course, zygote):
+    no_error = "def double(x):\n    return x + x"  # accepts a matrix, which only one property looks at
+    settings = Settings(course.limits, seed=1)
+
+    def graded(course):
+        bank = checked_bank(course)
+        key = key_of(course, bank, settings, zygote.level)
+        handed_in = task(course, no_error)
+        (result,) = Batch(bank, zygote, None, settings, key, jobs=1).grade([handed_in])
+        return result.exercises[0], key(handed_in.submission, "double")
+
+    before, key_before = graded(course)
+    assert before.verdict is Verdict.WRONG
+    failed = [p.name for p in before.properties if not p.passed]
+    after, key_after = graded(dataclasses.replace(course, void={"double": tuple(failed)}))
+    assert (after.verdict, after.score) == (Verdict.RIGHT, 10.0)
+    assert {p.name for p in before.properties} - {p.name for p in after.properties} == set(failed)
+    assert key_after != key_before
