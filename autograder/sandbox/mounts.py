@@ -12,6 +12,8 @@ import sys
 import sysconfig
 from pathlib import Path
 
+from autograder.sandbox.profiles import CPU, Profile
+
 INSIDE = Path(__file__).resolve().parent / "inside"
 DISTRIBUTIONS = ("torch", "numpy", "msgspec", "landlockpy")
 SYSTEM = ("/usr/lib", "/usr/lib64", "/usr/share/zoneinfo", "/lib", "/lib64", "/etc/ld.so.cache")
@@ -29,6 +31,12 @@ ENVIRONMENT = {
     "LD_LIBRARY_PATH": str(Path(sys.base_prefix).resolve() / "lib"),
 }
 _PACKAGES, _PROJECT = Path("/packages"), Path("/project/inside")
+
+
+def environment(profile: Profile = CPU) -> dict[str, str]:
+    """The variables of a zygote; nothing of the grader's own."""
+    libraries = [ENVIRONMENT["LD_LIBRARY_PATH"], *profile.libraries]
+    return {**ENVIRONMENT, **profile.environment, "LD_LIBRARY_PATH": ":".join(libraries)}
 
 
 @functools.cache
@@ -53,10 +61,14 @@ def packages() -> tuple[Path, ...]:
     return tuple(sorted(found))
 
 
-def plain_command() -> tuple[list[str], list[str]]:
+def plain_command(profile: Profile = CPU) -> tuple[list[str], list[str]]:
     """Without bubblewrap: (command line up to the zygote's arguments, paths that Landlock leaves readable)."""
     readable = [*SYSTEM, *PROCESSOR, sysconfig.get_path("stdlib"), str(INSIDE), "/dev/null", "/dev/urandom"]
-    return [sys.executable, "-I", "-S", str(INSIDE / "__main__.py")], readable + [str(path) for path in packages()]
+    return [sys.executable, "-I", "-S", str(INSIDE / "__main__.py")], [
+        *readable,
+        *map(str, packages()),
+        *profile.present_files(),
+    ]
 
 
 def package_folders(bubblewrap: bool) -> list[str]:
@@ -74,7 +86,7 @@ def _bubblewrap() -> tuple[str, bool]:
     return path, "--disable-userns" in usage.stdout + usage.stderr
 
 
-def bubblewrap_command() -> tuple[list[str], list[str]]:
+def bubblewrap_command(profile: Profile = CPU) -> tuple[list[str], list[str]]:
     """With it: (command line up to the zygote's arguments, paths that Landlock leaves readable).
 
     Raises FileNotFoundError where it is not installed.
@@ -89,10 +101,11 @@ def bubblewrap_command() -> tuple[list[str], list[str]]:
         command += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     else:
         command += ["--unshare-user", "--uid", "65534", "--gid", "65534"] + ["--disable-userns"] * can_disable_userns
-    for name, value in ENVIRONMENT.items():
+    for name, value in environment(profile).items():
         command += ["--setenv", name, value]
     # Mounted by root, parents that bubblewrap makes on its own come out 0700, and nobody could not enter them.
-    places = [python, standard, *map(Path, (*SYSTEM, *PROCESSOR)), _PACKAGES / "x", _PROJECT, Path("/dev/null")]
+    own = [*map(Path, (*profile.present_nodes(), *profile.present_files()))]
+    places = [python, standard, *map(Path, (*SYSTEM, *PROCESSOR)), _PACKAGES / "x", _PROJECT, Path("/dev/null"), *own]
     parents = {parent for place in places for parent in place.parents} - {Path("/"), *map(Path, SYSTEM)}
     for parent in sorted(parents, key=lambda parent: len(parent.parts)):
         command += ["--perms", "0755", "--dir", str(parent)]
@@ -106,11 +119,11 @@ def bubblewrap_command() -> tuple[list[str], list[str]]:
     for package in packages():
         command += ["--ro-bind", str(package), str(_PACKAGES / package.name)]
     command += ["--ro-bind", str(INSIDE), str(_PROJECT)]
-    for path in ("/dev/null", "/dev/urandom"):
+    for path in ("/dev/null", "/dev/urandom", *profile.present_nodes()):
         command += ["--dev-bind", path, path]
-    for path in PROCESSOR:
+    for path in (*PROCESSOR, *profile.present_files()):
         command += ["--ro-bind-try", path, path]
     command += ["--perms", "0755", "--dir", "/sandbox", "--chdir", "/sandbox", "--remount-ro", "/"]
     command += [str(python), "-I", "-S", str(_PROJECT / "__main__.py")]
     readable = [*SYSTEM, *PROCESSOR, str(standard), str(_PACKAGES), str(_PROJECT), "/dev/null", "/dev/urandom"]
-    return command, readable
+    return command, readable + profile.present_files()

@@ -18,6 +18,7 @@ from typing import Any, Self
 from autograder.sandbox import mounts, policy
 from autograder.sandbox.levels import Level, probe
 from autograder.sandbox.limits import Limits
+from autograder.sandbox.profiles import CPU, Profile
 from autograder.testing.outcomes import Fault
 
 _START_SECONDS, _CONTROL_SECONDS = 120.0, 30.0
@@ -35,11 +36,19 @@ class Process:
 class Client:
     """One line to the zygote, for one process of the grader at a time. Its workers end when it is closed.
 
+    beside: a line to the second zygote, whose workers may use a device, if the first one was given a profile for it.
     Every method raises Fault when the zygote is dead.
     """
 
-    def __init__(self, control: socket.socket, level: Level, base_size: int) -> None:
-        self.level = level
+    def __init__(
+        self,
+        control: socket.socket,
+        level: Level,
+        base_size: int,
+        profile: Profile = CPU,
+        beside: Client | None = None,
+    ) -> None:
+        self.level, self.profile, self.beside = level, profile, beside
         self._control, self._base_size = control, base_size
         control.settimeout(_CONTROL_SECONDS)
 
@@ -48,7 +57,8 @@ class Client:
         ours, theirs = socket.socketpair()
         request = {
             "op": "spawn",
-            "address_space": self._base_size + limits.memory,
+            "address_space": self._base_size + limits.memory if self.profile.bounded else None,
+            "files": self.profile.files,
             "cpu": limits.cpu,
             # the kernel counts what the user runs in the same user namespace; without one of its own, everything
             "processes": 256 if self.level.bubblewrap else 8192,
@@ -68,6 +78,8 @@ class Client:
     def close(self) -> None:
         """Its workers are killed once no other process holds a copy of the line. Twice is fine."""
         self._control.close()
+        if self.beside is not None:
+            self.beside.close()
 
     def _ask(self, request: dict[str, Any], fds: list[int]) -> tuple[dict[str, Any], list[int]]:
         try:
@@ -101,21 +113,26 @@ class Zygote:
     """A sandboxed interpreter with torch loaded, from which workers are forked.
 
     level: by default the best of this machine.  quick: ready a second earlier, but in each worker the first step of
-    an optimizer, the first torch.func and the first look at operators take a second.
+    an optimizer, the first torch.func and the first look at operators take a second.  profile: what its workers may
+    have beyond the usual.  device: the profile of a second zygote beside it, for calls on a device.
 
     The constructor does not wait until it is ready; what needs it does, and raises Fault when it does not start. Make
     it in a thread that lasts: it dies with that thread.
     """
 
-    def __init__(self, level: Level | None = None, *, quick: bool = False) -> None:
+    def __init__(
+        self, level: Level | None = None, *, quick: bool = False, profile: Profile = CPU, device: Profile | None = None
+    ) -> None:
         self.level = probe().level if level is None else level
-        self._quick = quick
+        self.profile, self._quick = profile, quick
+        self._beside = None if device is None else Zygote(self.level, quick=quick, profile=device)
         self._ready: _Ready | None
         self._start()
 
     def connect(self) -> Client:
         """A new line; also from a child forked after the first one was made. Fault when the zygote is dead."""
         base_size = self._await_ready().base_size
+        beside = None if self._beside is None else self._beside.connect()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             try:
@@ -123,7 +140,7 @@ class Zygote:
             except OSError:
                 ours.close()
                 raise Fault("the sandbox's zygote is dead") from None
-        return Client(ours, self.level, base_size)
+        return Client(ours, self.level, base_size, self.profile, beside)
 
     @property
     def pid(self) -> int:
@@ -132,17 +149,26 @@ class Zygote:
 
     def alive(self) -> bool:
         """Whether it still runs, or is still starting."""
+        if self._beside is not None and not self._beside.alive():
+            return False
         if self._ready is None:
             return self._process.poll() is None
         return not select.select([self._ready.pidfd], [], [], 0)[0]
 
     def restart(self) -> None:
         """Replace it; lines of the old one raise Fault from now on."""
-        self.close()
+        self._end()
         self._start()
+        if self._beside is not None:
+            self._beside.restart()
 
     def close(self) -> None:
         """End it and all its workers. Twice is fine; a forked child's copy only lets go of it."""
+        self._end()
+        if self._beside is not None:
+            self._beside.close()
+
+    def _end(self) -> None:
         if os.getpid() != self._owner:
             self._control.close()
             return
@@ -161,11 +187,13 @@ class Zygote:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control.settimeout(_START_SECONDS)
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # open as long as the zygote may write to it
-        command, readable = mounts.bubblewrap_command() if self.level.bubblewrap else mounts.plain_command()
+        make_command = mounts.bubblewrap_command if self.level.bubblewrap else mounts.plain_command
+        command, readable = make_command(self.profile)
         root = os.geteuid() == 0
         options = {
             "readable": readable if self.level.landlock else None,
-            "bpf": policy.compile_filter().hex() if self.level.seccomp else "",
+            "bpf": policy.compile_filter(self.profile.calls).hex() if self.level.seccomp else "",
+            "nodes": self.profile.present_nodes(),
             "packages": mounts.package_folders(self.level.bubblewrap),
             "drop": ("first" if self.level.bubblewrap else "last") if root else "",
             "quick": self._quick,
@@ -177,7 +205,7 @@ class Zygote:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._errors,
-                env=mounts.ENVIRONMENT,
+                env=mounts.environment(self.profile),
                 cwd="/",
                 start_new_session=True,  # Ctrl-C at the terminal is for the grader
             )

@@ -9,6 +9,7 @@ import ctypes
 import os
 import resource
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +51,10 @@ def give_up_root(uid: int = 65534) -> None:
 class Confinement:
     """What every worker of one zygote gets. readable: the only paths that may be read; None: no Landlock.
 
-    bpf: the compiled system call filter; empty: no seccomp.
+    bpf: the compiled system call filter; empty: no seccomp.  nodes: device files that may be opened and controlled.
     """
 
-    def __init__(self, readable: list[str] | None, bpf: bytes) -> None:
+    def __init__(self, readable: list[str] | None, bpf: bytes, nodes: Sequence[str] = ()) -> None:
         self.bpf = bpf
         self.ruleset: Any = None
         if readable is not None:
@@ -64,20 +65,25 @@ class Confinement:
             for path in filter(os.path.exists, readable):
                 folder = rights.READ_DIR if Path(path).is_dir() else rights.NONE
                 self.ruleset.allow_path(path, rights.READ_FILE | folder)
+            for node in nodes:
+                self.ruleset.allow_path(node, rights.READ_FILE | rights.WRITE_FILE | rights.IOCTL_DEV)
 
     def restrict_files(self) -> None:
         """Only the readable paths from here on; Landlock also forbids TCP and signals to others."""
         if self.ruleset is not None:
             self.ruleset.restrict()
 
-    def restrict_process(self, address_space: int, cpu: int, processes: int) -> None:
-        """address_space: bytes.  cpu: seconds of processor time.  processes: of this user, threads included."""
+    def restrict_process(self, address_space: int | None, cpu: int, processes: int, files: int) -> None:
+        """address_space: bytes; None: no bound.  cpu: seconds of processor time.  files: open at a time.
+
+        processes: of this user, threads included.
+        """
         limits = {
-            resource.RLIMIT_AS: address_space,
+            resource.RLIMIT_AS: resource.RLIM_INFINITY if address_space is None else address_space,
             resource.RLIMIT_CPU: cpu,
             resource.RLIMIT_CORE: 0,
             resource.RLIMIT_FSIZE: 0,
-            resource.RLIMIT_NOFILE: 32,
+            resource.RLIMIT_NOFILE: files,
             resource.RLIMIT_NPROC: processes,
             resource.RLIMIT_MEMLOCK: 0,
             resource.RLIMIT_MSGQUEUE: 0,

@@ -39,7 +39,7 @@ def main(control_fd: int, options: dict[str, Any]) -> None:
     if options["drop"] == "first":  # so that a torch that nobody can read fails here and not in a worker
         confine.give_up_root()
     warm(options["quick"] and options["drop"] != "last")  # who drops last may not be able to import any more
-    confinement = confine.Confinement(options["readable"], bytes.fromhex(options["bpf"]))
+    confinement = confine.Confinement(options["readable"], bytes.fromhex(options["bpf"]), options["nodes"])
     if options["drop"] == "last":  # an interpreter below a private home can be read until here
         confine.give_up_root()
     confine.die_with_parent(parent)  # forgotten by the kernel when the uid changed
@@ -179,4 +179,5 @@ class Zygote:
         os.closerange(WORKER_FD + 1, 1 << 20)
         sys.argv[:] = [""]
         gc.enable()
-        self.confinement.restrict_process(request["address_space"], request["cpu"], request["processes"])
+        limits = {name: request[name] for name in ("address_space", "cpu", "processes", "files")}
+        self.confinement.restrict_process(**limits)
