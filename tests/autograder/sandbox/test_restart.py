@@ -67,7 +67,7 @@ def test_a_dead_zygote_is_a_fault_until_it_is_replaced(own_zygote):
 
 
 def test_a_sandbox_that_does_not_start_says_why(monkeypatch):
-    monkeypatch.setattr(mounts, "bubblewrap_command", lambda: (["bwrap", "--no-such-option"], []))
+    monkeypatch.setattr(mounts, "bubblewrap_command", lambda profile: (["bwrap", "--no-such-option"], []))
     with Zygote(Level.FULL) as zygote:
         for _ in range(2):
             with pytest.raises(Fault, match=r"does not start.*no-such-option"):
