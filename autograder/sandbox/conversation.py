@@ -1,26 +1,21 @@
 """The trusted end of the talk with one running worker: requests, callbacks, one deadline, and how it can end.
 
 Nothing that arrives is believed beyond being a value of the codec. A worker that is late, dies or breaks the protocol
-is killed through its pidfd, and the call raises what outcomes.py has for it.
+is killed, and the call raises what outcomes.py has for it.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-import select
 import signal
-import socket
 import time
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from autograder.sandbox.callables import Exchange, Handle
 from autograder.sandbox.inside import wire
-from autograder.sandbox.inside.channel import Channel
-from autograder.sandbox.inside.zygote import CONFINED, GREETING_BYTES
+from autograder.sandbox.inside.channel import GREETING_BYTES, READY
 from autograder.sandbox.limits import Limits
-from autograder.sandbox.zygote import Client
+from autograder.sandbox.process import Client
 from autograder.testing.outcomes import (
     Call,
     Died,
@@ -34,7 +29,8 @@ from autograder.testing.outcomes import (
 )
 
 MAX_NESTING = 16
-_GREETING_SECONDS, _NATURAL_DEATH_SECONDS, _KILL_SECONDS = 30.0, 1.0, 30.0
+_GREETING_SECONDS, _NATURAL_DEATH_SECONDS = 30.0, 1.0
+_SIGKILL, _SIGXCPU = 9, 24  # not every system has names for them
 _MEMORY_TEXTS = ("not enough memory", "can't allocate memory", "cannot allocate memory", "std::bad_alloc")
 
 
@@ -48,7 +44,7 @@ class Conversation:
         self._encoder = wire.Encoder(wire.TO_WORKER, self.exchange.encode)
         self._decoder = wire.Decoder(bounds, self.exchange.decode)
         self._process = client.spawn(limits)
-        self._channel = Channel(self._process.connection.fileno(), bounds)
+        self._channel = self._process.channel(bounds)
         self._number = self._depth = 0
         self._deadline = 0.0
         self._call: Call | None = None
@@ -95,22 +91,14 @@ class Conversation:
         if not self.open:
             return 0, 0.0
         self.open = False
-        self._process.connection.close()
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self._process.pidfd, signal.SIGKILL)
-        try:
-            if not self._ended(_KILL_SECONDS):
-                raise Fault("a worker does not end when it is killed")
-            return self.client.end(self._process.number)
-        finally:
-            os.close(self._process.pidfd)
+        return self._process.end()
 
     def _await_confinement(self) -> None:
         try:
             greeting = self._channel.exactly(GREETING_BYTES, time.monotonic() + _GREETING_SECONDS).rstrip()
         except (EOFError, TimeoutError):
             greeting = bytearray(b"no answer")
-        if greeting != CONFINED:
+        if greeting != READY:
             self.close()
             raise Fault(f"a worker cannot be confined: {greeting.decode('utf-8', 'replace')}")
 
@@ -189,9 +177,6 @@ class Conversation:
             self._end_with(OutOfMemory(f"more than {self.limits.memory >> 20} MiB of memory was needed", self._call))
         raise error
 
-    def _ended(self, seconds: float) -> bool:
-        return bool(select.select([self._process.pidfd], [], [], seconds)[0])
-
     def _end_with(self, outcome: Interrupted) -> NoReturn:
         self.close()
         raise outcome
@@ -200,20 +185,19 @@ class Conversation:
         self._end_with(TimedOut("it took longer than it may", self._call))
 
     def _end_with_forgery_or_death(self) -> NoReturn:
-        with contextlib.suppress(ConnectionError):
-            if self._process.connection.recv(1, socket.MSG_PEEK):
-                self._end_with(Died("the grader's channel was written to before there was a request", self._call))
+        if self._process.has_written():
+            self._end_with(Died("the grader's channel was written to before there was a request", self._call))
         self._end_with_death()
 
     def _end_with_death(self) -> NoReturn:
         """The channel is closed: find out what became of the process."""
-        natural = self._ended(_NATURAL_DEATH_SECONDS)
+        natural = self._process.ended(_NATURAL_DEATH_SECONDS)
         status, cpu = self.close()
-        if not natural and status == -signal.SIGKILL:
+        if not natural and status == -_SIGKILL:
             raise Died("your code closed the grader's channel", self._call)
-        if status == -signal.SIGXCPU or (status == -signal.SIGKILL and cpu >= self.limits.cpu):
+        if status == -_SIGXCPU or (status == -_SIGKILL and cpu >= self.limits.cpu):
             raise TimedOut(f"more than {self.limits.cpu} s of processor time were used", self._call)
-        if status == -signal.SIGKILL and self.client.level.seccomp:  # which denies a worker the means to do this itself
+        if status == -_SIGKILL and self.client.level.seccomp:  # which denies a worker the means to do this itself
             raise Fault("a worker was killed from outside (by hand, or by the kernel for lack of memory)")
         raise Died(f"your code ended its process ({_status_text(status)})", self._call)
 

@@ -16,21 +16,51 @@ from types import TracebackType
 from typing import Any, Self
 
 from autograder.sandbox import mounts, policy
+from autograder.sandbox.inside.channel import Channel
+from autograder.sandbox.inside.wire import Bounds
 from autograder.sandbox.levels import Level, probe
 from autograder.sandbox.limits import Limits
 from autograder.sandbox.profiles import CPU, Profile
 from autograder.testing.outcomes import Fault
 
-_START_SECONDS, _CONTROL_SECONDS = 120.0, 30.0
+_START_SECONDS, _CONTROL_SECONDS, _KILL_SECONDS = 120.0, 30.0, 30.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Process:
     """A running worker: its socket, its number inside, and a descriptor that stands for it outside."""
 
+    client: Client
     connection: socket.socket
     number: int
     pidfd: int
+
+    def channel(self, accepts: Bounds) -> Channel:
+        """The grader's end."""
+        return Channel(self.connection.fileno(), accepts)
+
+    def has_written(self) -> bool:
+        """Whether something that it wrote waits to be read, rather than the end of its channel."""
+        try:
+            return bool(self.connection.recv(1, socket.MSG_PEEK))
+        except ConnectionError:
+            return False
+
+    def ended(self, seconds: float) -> bool:
+        """Whether it ends within that time."""
+        return bool(select.select([self.pidfd], [], [], seconds)[0])
+
+    def end(self) -> tuple[int, float]:
+        """Hang up, kill and reap. -> (exit status, negative for a signal; seconds of processor time)."""
+        self.connection.close()
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+        try:
+            if not self.ended(_KILL_SECONDS):
+                raise Fault("a worker does not end when it is killed")
+            return self.client.end(self.number)
+        finally:
+            os.close(self.pidfd)
 
 
 class Client:
@@ -68,7 +98,7 @@ class Client:
         with theirs:
             answer, fds = self._ask(request, [theirs.fileno()])
         ours.setblocking(False)
-        return Process(ours, answer["pid"], fds[0])
+        return Process(self, ours, answer["pid"], fds[0])
 
     def end(self, number: int) -> tuple[int, float]:
         """Kill and reap a worker. -> (exit status, negative for a signal; seconds of processor time)."""

@@ -12,6 +12,8 @@ import time
 
 from autograder.sandbox.inside.wire import Bounds, Frame, WireError
 
+GREETING_BYTES = 200  # the first thing a worker writes, before it reads anything
+READY = b"ready"
 _HEADER = struct.Struct("<II")
 
 

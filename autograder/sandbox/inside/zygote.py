@@ -10,7 +10,6 @@ closes, its workers are killed; when the first socket closes, everything ends.
 from __future__ import annotations
 
 import gc
-import importlib
 import json
 import os
 import select
@@ -20,16 +19,9 @@ import sys
 from typing import Any
 
 from autograder.sandbox.inside import confine
+from autograder.sandbox.inside.warm import warm
 
 WORKER_FD = 3
-GREETING_BYTES = 200  # the first thing a worker writes, before it reads anything
-CONFINED = b"confined"
-_COMMON = (
-    "abc argparse bisect cmath collections contextlib copy csv dataclasses datetime decimal enum fractions functools "
-    "glob heapq inspect io itertools json logging math numbers operator os pathlib pickle pprint random re statistics "
-    "string sys tempfile textwrap time timeit traceback types typing uuid warnings "
-    "concurrent.futures torch.nn.functional torch.utils.data torch.distributions torch.func torch.optim torch.linalg"
-)
 
 
 def main(control_fd: int, options: dict[str, Any]) -> None:
@@ -51,44 +43,6 @@ def main(control_fd: int, options: dict[str, Any]) -> None:
     socket.send_fds(control, [b"ready"], [me])
     os.close(me)
     Zygote(control, confinement).serve()
-
-
-def warm(quick: bool = False) -> None:
-    """Do once what is slow the first time: imports, autograd, linear algebra, the codec.
-
-    The first step of an optimizer, the first torch.func and the first look at operators load torch's compiler, which
-    takes a second: not when quick.
-    """
-    import torch
-
-    torch.set_num_threads(1)  # before any operation: libgomp's threads do not survive a fork
-    torch.compile = _as_it_is
-    torch.nn.Module.compile = lambda *arguments, **options: None  # type: ignore[method-assign]
-    from autograder.sandbox.inside import channel, observe, wire, worker  # noqa: F401
-
-    for name in _COMMON.split():
-        importlib.import_module(name)
-    model = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.BatchNorm1d(3))
-    model(torch.ones(2, 3)).sum().backward()
-    rows = torch.eye(3, dtype=torch.float64)
-    if not quick:
-        torch.optim.Adam(model.parameters()).step()
-        torch.func.vmap(torch.func.grad(lambda row: torch.linalg.solve(rows, row).sum()))(rows)
-        with observe.recording():
-            torch.linalg.inv(rows)
-    observe.watch_numpy()
-    torch.linalg.inv(rows)
-    frame = wire.Encoder(wire.TO_WORKER).encode([rows, (1.0, "a", [None])])
-    wire.Decoder(wire.TO_WORKER).decode(*frame)
-    try:
-        torch.ones(2) @ torch.ones(3)
-    except RuntimeError as error:
-        str(error)
-
-
-def _as_it_is(model: Any = None, **options: Any) -> Any:
-    """In place of torch.compile: there is no compiler inside, and nowhere to keep what it makes."""
-    return (lambda function: function) if model is None else model
 
 
 class Zygote:
@@ -155,14 +109,15 @@ class Zygote:
         """Keep the one socket, confine, serve, exit; nothing of the zygote's loop may run here."""
         status = 70
         try:
+            from autograder.sandbox.inside.channel import GREETING_BYTES, READY
+            from autograder.sandbox.inside.worker import Worker
+
             try:
                 self._confine(fd, request)
             except Exception as error:  # a fault, and the grader wants to know why
                 os.write(fd, f"{type(error).__name__}: {error}".encode()[:GREETING_BYTES].ljust(GREETING_BYTES))
                 return
-            os.write(WORKER_FD, CONFINED.ljust(GREETING_BYTES))
-            from autograder.sandbox.inside.worker import Worker
-
+            os.write(WORKER_FD, READY.ljust(GREETING_BYTES))
             Worker(WORKER_FD, request["reply"], request["callback"]).serve()
             status = 0
         finally:
