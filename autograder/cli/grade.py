@@ -41,7 +41,13 @@ Exit status: 0 all graded, whatever the marks; 1 something could not be graded; 
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Seed of all draws (default: the course's own).")
 @click.option("--examples", type=click.IntRange(1), help="Random draws per property (default: from grading.yml).")
 @click.option("--jobs", type=click.IntRange(1), help="Submissions at a time (default: the cores).")
-@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option(
+    "--device",
+    type=click.Choice(["cpu", "cuda"]),
+    default="cpu",
+    show_default=True,
+    help="cuda: answers must agree on the GPU, too, in workers that are confined less (see the README).",
+)
 @click.option("--unsafe", is_flag=True, help="Grade even where this machine cannot confine the students' code.")
 @click.pass_obj
 def command(
@@ -63,8 +69,7 @@ def command(
     """
     course = open_course(config, paths)
     level = usable_level(unsafe)
-    if device == "cuda":
-        stop("--device cuda: a worker on a GPU cannot be confined by this version; grade on the CPU.")
+    require_device(device)
     report = _graded(course, level, paths, assignments, exercises, seed, examples, jobs, device)
     _write(report, json_to, html_to)
     raise SystemExit(1 if any(submission.score is None for submission in report.submissions) else 0)
@@ -83,6 +88,21 @@ def usable_level(unsafe: bool) -> Level:
     return level
 
 
+def require_device(device: str) -> None:
+    """End the command where this machine does not have the device."""
+    from autograder.sandbox.profiles import PROFILES
+
+    if device == "cpu":
+        return
+    if PROFILES[device].present_nodes():
+        import torch
+
+        if torch.cuda.is_available():
+            return
+        stop(f"--device {device}: this torch ({torch.__version__}) cannot use the GPU here; install a build with CUDA.")
+    stop(f"--device {device}: this machine has no such device (no /dev/nvidia*); grade on the CPU.")
+
+
 def _graded(
     course: Course,
     level: Level,
@@ -97,6 +117,7 @@ def _graded(
     import dataclasses
 
     from autograder.grading.intake import IntakeError, find_submissions
+    from autograder.sandbox.profiles import PROFILES
     from autograder.sandbox.zygote import Zygote
 
     try:
@@ -104,7 +125,9 @@ def _graded(
     except IntakeError as error:
         stop(str(error))
     limits = course.limits if examples is None else dataclasses.replace(course.limits, examples=examples)
-    with Zygote(level) as zygote:  # it imports torch while this process does
+    with Zygote(
+        level, device=None if device == "cpu" else PROFILES[device]
+    ) as zygote:  # it imports torch while this process does
         from autograder.grading.batch import Batch
         from autograder.grading.child import Settings
         from autograder.grading.session import checked_bank, key_of, open_store, versions
@@ -112,7 +135,7 @@ def _graded(
         from autograder.grading.verdict import Report
 
         try:
-            bank = checked_bank(course)
+            bank = checked_bank(course, device)
         except ConfigError as error:
             stop(str(error))
         choose(course, list(bank), assignments, exercises)

@@ -16,20 +16,21 @@ from autograder.grading.keys import installed_versions, verdict_key
 from autograder.grading.store import StoreError, VerdictStore
 from autograder.grading.submission import Submission
 from autograder.sandbox.levels import Level, probe
+from autograder.sandbox.profiles import PROFILES
 from autograder.sandbox.zygote import Zygote
 from autograder.testing.bank import Bank, Rooms, load_bank
 from autograder.testing.sandboxed import Sandboxed
 from autograder.testing.student import Student
 
 
-def bank_of(course: Course) -> Bank:
+def bank_of(course: Course, device: str = "cpu") -> Bank:
     """The course's exercises, from the folders its grading.yml names, with all their properties."""
-    return load_bank(Rooms(course.bank.public, course.bank.hidden, course.bank.reference))
+    return load_bank(Rooms(course.bank.public, course.bank.hidden, course.bank.reference), device=device)
 
 
-def checked_bank(course: Course) -> Bank:
+def checked_bank(course: Course, device: str = "cpu") -> Bank:
     """``bank_of`` without what grading.yml calls void. Raises ConfigError where it names what is not there."""
-    bank = bank_of(course)
+    bank = bank_of(course, device)
     check_exercises(course, bank)
     named = {name: [*(p.name for p in e.properties), *(r.name for r in e.record.rules)] for name, e in bank.items()}
     check_properties(course, named)
@@ -78,12 +79,12 @@ def open_store(path: Path, warn: Callable[[str], None]) -> Iterator[VerdictStore
         yield store
 
 
-def student_of_file(path: Path) -> Student:
+def student_of_file(path: Path, device: str = "cpu") -> Student:
     """The functions of one file across the wall, with a zygote of its own; closing the student ends both."""
     submission = find_submissions([path])[0]
     if submission.sources is None:
         raise ValueError(f"{path}: {' '.join(submission.notes) or 'nothing that could be read'}")
-    zygote = Zygote(probe().level)
+    zygote = Zygote(probe().level, device=None if device == "cpu" else PROFILES[device])
 
     class OneFile(Sandboxed):
         def close(self) -> None:

@@ -89,6 +89,27 @@ class Worker:
             conversation.close()
             raise Died(f"the grader's channel was written to ({error})", call) from None
 
+    def call_on(self, device: str, function: str, arguments: Sequence[Any], seed: int) -> tuple[list[str], Any]:
+        """Call a function with its arguments moved to ``device`` ("cuda"), in a worker that may use it.
+
+        -> (the kinds of devices of the result's tensors, self-reported; the result on the CPU). Raises as call does.
+        """
+        conversation = self._running()
+        parameters = {
+            "function": function,
+            "arguments": list(arguments),
+            "seed": seed,
+            "want": "value",
+            "device": device,
+        }
+        call = Call(function, tuple(arguments))
+        reply = conversation.request("call", parameters, self.limits.call, call)
+        if type(reply) is not tuple or [type(part) for part in reply[:1]] != [list] or len(reply) != 2:
+            conversation.close()
+            raise Died("the grader's channel was written to (malformed reply)", call)
+        places, value = reply
+        return [str(place) for place in places], value
+
     def stop(self) -> None:
         """End the process, if there is one; the next call starts another."""
         if self._conversation is not None:

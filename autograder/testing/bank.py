@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import Any
 
 from autograder.testing.answers import KnownAnswer, known_in
+from autograder.testing.errata import Erratum, errata_in, naming_misprints
 from autograder.testing.generic import generic_properties
 from autograder.testing.properties import Property, declared_in
 from autograder.testing.record import Cases, Exercise
@@ -45,7 +46,7 @@ class Entry:
 
     references: function name -> reference; None where the bank has none.
     equivalent: mutants of the reference that are no mistakes, with the reason (``EQUIVALENT_MUTANTS`` of the module).
-    void: names of properties and rules that the course has taken out.
+    void: names of properties and rules that the course has taken out.  device: where answers must agree, too.
     """
 
     record: Exercise
@@ -56,12 +57,14 @@ class Entry:
     hidden_cases: Mapping[str, Cases[Any]]
     known: tuple[KnownAnswer, ...]
     equivalent: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    errata: tuple[Erratum, ...] = ()
     void: tuple[str, ...] = ()
+    device: str = "cpu"
 
     @functools.cached_property
     def properties(self) -> tuple[Property, ...]:
         """Generic properties first (the gate among them), then the hand-written ones."""
-        declared = (*generic_properties(self.record, self.references, self.hidden_cases), *self.own)
+        declared = (*generic_properties(self.record, self.references, self.hidden_cases, self.device), *self.own)
         return tuple(property for property in declared if property.name not in self.void)
 
     @property
@@ -78,8 +81,11 @@ class Entry:
 Bank = dict[str, Entry]
 
 
-def load_bank(rooms: Rooms, names: Sequence[str] | None = None) -> Bank:
-    """The exercises of a bank by name, in the order of the folders; only ``names`` where given."""
+def load_bank(rooms: Rooms, names: Sequence[str] | None = None, *, device: str = "cpu") -> Bank:
+    """The exercises of a bank by name, in the order of the folders; only ``names`` where given.
+
+    device: "cuda" adds the property that answers agree there.
+    """
     _Rooms.install(rooms)
     bank: Bank = {}
     for path in sorted(rooms.public.glob("*/*.py")):
@@ -89,7 +95,7 @@ def load_bank(rooms: Rooms, names: Sequence[str] | None = None) -> Bank:
             if entry.record.name in bank:
                 raise BankError(f"{path}: exercise {entry.record.name} is declared twice")
             if names is None or entry.record.name in names:
-                bank[entry.record.name] = entry
+                bank[entry.record.name] = dataclasses.replace(entry, device=device)
     return bank
 
 
@@ -109,13 +115,17 @@ def _entries(rooms: Rooms, path: Path) -> list[Entry]:
         known: list[KnownAnswer] = []
         cases: Mapping[str, Cases[Any]] = {}
         equivalent: Mapping[str, str] = {}
+        errata: tuple[Erratum, ...] = ()
         if hidden is not None:
             own += [
                 dataclasses.replace(declared, public=False)
                 for declared in declared_in(vars(hidden))
                 if declared.exercise == record.name
             ]
+            errata = errata_in(vars(hidden), record.name)
             known = [answer for answer in known_in(vars(hidden)) if answer.exercise == record.name]
+            _check_errata(hidden, errata, known)
+            known = [naming_misprints(answer, errata) for answer in known]
             cases = getattr(hidden, "HIDDEN_CASES", {})
             equivalent = getattr(hidden, "EQUIVALENT_MUTANTS", {}).get(record.name, {})
         promises = {function.name: function.parsed for function in record.functions}
@@ -130,9 +140,17 @@ def _entries(rooms: Rooms, path: Path) -> list[Entry]:
                 dict(cases),
                 tuple(known),
                 equivalent,
+                errata,
             )
         )
     return entries
+
+
+def _check_errata(module: ModuleType, errata: Sequence[Erratum], known: Sequence[KnownAnswer]) -> None:
+    for erratum in errata:
+        if erratum.answer is not None and not any(map(erratum.is_computed_by, known)):
+            name = erratum.answer.__name__
+            raise BankError(f"{module.__file__}: {name}, the answer of an erratum, is no misconception_of the exercise")
 
 
 def _references(module: ModuleType | None, record: Exercise) -> dict[str, Callable[..., Any]] | None:

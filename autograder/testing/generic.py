@@ -30,11 +30,14 @@ REPEAT_SEED = 0x5EED
 
 
 def generic_properties(
-    exercise: Exercise, references: Mapping[str, Reference] | None, hidden: Mapping[str, Cases[Any]] | None = None
+    exercise: Exercise,
+    references: Mapping[str, Reference] | None,
+    hidden: Mapping[str, Cases[Any]] | None = None,
+    device: str = "cpu",
 ) -> list[Property]:
     """The generic properties of an exercise; those that need the reference only where it is at hand.
 
-    hidden: further cases by function, whose inputs students never see.
+    hidden: further cases by function, whose inputs students never see.  device: where the answers must agree, too.
     """
     found: list[Property] = []
     for function in exercise.functions:
@@ -42,6 +45,8 @@ def generic_properties(
         reference = references.get(function.name) if references is not None else None
         if reference is not None:
             found += _value_properties(exercise, function, reference, (hidden or {}).get(function.name), suffix)
+            if device != "cpu":
+                found.append(_device_property(exercise, function, reference, device, suffix))
         found += _contract_properties(exercise, function, suffix)
     return found
 
@@ -89,6 +94,16 @@ def _value_properties(
         )
 
 
+def _device_property(
+    exercise: Exercise, function: Function, reference: Reference, device: str, suffix: str
+) -> Property:
+    sentence = f"{function.name}() gives the same values on the GPU, and its result stays there"
+    body = _Agreement(function, reference).on_device(device)
+    return Property(
+        exercise.name, f"agrees_on_{device}{suffix}", sentence, body, {}, generic=True, needs_reference=True
+    )
+
+
 class _Agreement:
     """The value property: the student's value against the reference's, by the rule of compare.py."""
 
@@ -134,6 +149,24 @@ class _Agreement:
 
         return body
 
+    def on_device(self, device: str) -> Callable[[Student], None]:
+        """Fixed cases only: what a device changes are kernels and the order of sums, not the formula."""
+
+        def body(student: Student) -> None:
+            for case in self.function.cases.fixed():
+                arguments, expected = self._known(case, torch.float64)
+                if not any(isinstance(leaf, torch.Tensor) for leaf in leaves(arguments)):
+                    continue
+                places, got = student.on_device(device, self.function.name, arguments)
+                if any(place != device for place in places):
+                    raise WrongAnswer(
+                        "returns a tensor on the CPU for arguments on the GPU; make new tensors with device=x.device",
+                        got=got,
+                    )
+                self._decide(got, arguments, expected, torch.float64, self.typical)
+
+        return body
+
     def _known(self, case: Case, dtype: torch.dtype) -> tuple[tuple[Any, ...], Any]:
         """The arguments in ``dtype`` and the reference's value, kept for the other students of this run."""
         key = (id(case), dtype)
@@ -147,7 +180,11 @@ class _Agreement:
 
     def _check(self, student: Student, case: Case, dtype: torch.dtype, typical: list[float] | None) -> None:
         arguments, expected = self._known(case, dtype)
-        got = student.call(self.function.name, arguments)
+        self._decide(student.call(self.function.name, arguments), arguments, expected, dtype, typical)
+
+    def _decide(
+        self, got: Any, arguments: tuple[Any, ...], expected: Any, dtype: torch.dtype, typical: list[float] | None
+    ) -> None:
         result = compare(
             got,
             arguments,
@@ -224,10 +261,11 @@ class _Contract:
 
     def strided(self, student: Student) -> None:
         """A transposed or strided view holds the same numbers, so the answer is the same."""
+        message = "gives another answer for the same numbers in a non-contiguous tensor"
         for arguments in self.dense:
             plain = student.call(self.function.name, arguments)
             got = student.call(self.function.name, map_tensors(arguments, spread))
-            assertions.assert_same(got, plain, "gives another answer for the same numbers in a non-contiguous tensor")
+            assertions.assert_same(self._defining(got, arguments), self._defining(plain, arguments), message)
 
     def repeatable(self, student: Student) -> None:
         """The repeat runs in a fresh worker, with another seed and in another order."""
@@ -237,9 +275,20 @@ class _Contract:
             for arguments, expected in reversed(list(zip(self.dense, first, strict=True))):
                 got = again.call(self.function.name, arguments)
                 student.last, student.answer = again.last, again.answer
-                assertions.assert_same(got, expected, "gives different answers for the same input")
+                message = "gives different answers for the same input"
+                assertions.assert_same(self._defining(got, arguments), self._defining(expected, arguments), message)
         finally:
             again.close()
+
+    def _defining(self, answer: Any, arguments: tuple[Any, ...]) -> Any:
+        """What defines an answer that is not unique: two right ones may differ. The answer itself if it has none."""
+        through = self.function.compare_through
+        if through is None:
+            return answer
+        try:
+            return through(upcast(answer), upcast(arguments))
+        except Exception:  # not of the promised form: another property says so
+            return answer
 
     def rejects(self, bad: BadInput) -> Callable[[Student], None]:
         """The bad input raises its error, not another one, and not an answer."""

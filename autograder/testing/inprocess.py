@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from autograder.sandbox.inside import observe
+from autograder.sandbox.inside.device import call_on
 from autograder.testing.outcomes import StudentError
 from autograder.testing.student import Operator, Student
 from autograder.testing.values import map_tensors
@@ -44,6 +45,10 @@ class InProcess(Student):
     def traces(self, function: str, arguments: Sequence[Any]) -> list[tuple[str, int]]:
         """What a call leaves behind besides its answer."""
         return observe.traces(lambda *copies: self._run(function, copies), list(_copy(arguments)))
+
+    def call_on(self, device: str, function: str, arguments: Sequence[Any]) -> tuple[list[str], Any]:
+        """The kinds of devices of the answer's tensors, and the answer."""
+        return call_on(device, lambda *moved: self._run(function, moved), _copy(arguments))
 
     def fresh(self, seed: int) -> InProcess:
         """The same functions, torch's generator started elsewhere."""

@@ -22,6 +22,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--submission", metavar="FILE", help="run the properties on this module or notebook")
     group.addoption("--properties-seed", type=int, default=0, metavar="N", help="seed of all draws (default 0)")
     group.addoption(
+        "--properties-device",
+        choices=["cpu", "cuda"],
+        default="cpu",
+        help="cuda: answers must agree on the GPU, too; skipped where there is none",
+    )
+    group.addoption(
         "--properties-examples", type=int, default=DEFAULT_EXAMPLES, metavar="N", help="random draws per property"
     )
 
@@ -34,12 +40,12 @@ def _bank_folder(path: Path) -> Path | None:
     return None
 
 
-def _bank(folder: Path) -> Any:
+def _bank(folder: Path, device: str = "cpu") -> Any:
     from autograder.testing.bank import Rooms, load_bank  # imports torch: only where it is needed
 
     reference, hidden = folder.parent.parent / "reference", folder / "hidden"
     rooms = Rooms(folder / "public", hidden if hidden.is_dir() else None, reference if reference.is_dir() else None)
-    return load_bank(rooms)
+    return load_bank(rooms, device=device)
 
 
 def _is_properties(path: Path) -> bool:
@@ -66,7 +72,7 @@ class PropertiesFile(pytest.File):
         folder = _bank_folder(self.path)
         assert folder is not None
         public = self.path.is_relative_to(folder / "public")
-        for entry in _bank(folder).values():
+        for entry in _bank(folder, self.config.getoption("--properties-device")).values():
             if (entry.topic, entry.subject) != (self.path.parent.name, self.path.stem):
                 continue
             for declared in entry.properties:
@@ -90,6 +96,8 @@ class PropertyItem(pytest.Item):
         from autograder.testing.search import Options
 
         config = self.config
+        if self.declared.name.startswith("agrees_on_cuda"):
+            _skip_without_cuda()
         options = Options(config.getoption("--properties-seed"), config.getoption("--properties-examples"))
         outcome = run_property(self.declared, _student(config, self.entry), options)
         if not outcome.passed:
@@ -113,6 +121,13 @@ class PropertyItem(pytest.Item):
         return self.path, None, self.name
 
 
+def _skip_without_cuda() -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device on this machine")
+
+
 class PropertyFailed(Exception):
     """A property does not hold; the outcome says why."""
 
@@ -132,7 +147,7 @@ def _student(config: pytest.Config, entry: Any) -> Any:
         if submission:
             from autograder.grading.session import student_of_file
 
-            students[entry.record.name] = student_of_file(Path(submission))
+            students[entry.record.name] = student_of_file(Path(submission), config.getoption("--properties-device"))
         else:
             from autograder.testing.inprocess import InProcess
 

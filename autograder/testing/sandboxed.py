@@ -22,6 +22,7 @@ class Sandboxed(Student):
         self, client: Client, sources: Mapping[str, str], main: str, *, seed: int = 0, limits: Limits | None = None
     ) -> None:
         self._worker = Worker(client, sources, main, limits)
+        self._on_device: Worker | None = None
         self._seed, self._calls = seed, 0
 
     @property
@@ -53,6 +54,13 @@ class Sandboxed(Student):
         found: list[tuple[str, int]] = self._worker.call(function, arguments, self._next_seed(), "traces")
         return found
 
+    def call_on(self, device: str, function: str, arguments: Sequence[Any]) -> tuple[list[str], Any]:
+        """The kinds of devices of the answer's tensors (self-reported: it can only deny), and the answer."""
+        if self._on_device is None:
+            worker = self._worker
+            self._on_device = Worker(worker.client.beside or worker.client, worker.sources, worker.main, worker.limits)
+        return self._on_device.call_on(device, function, arguments, self._next_seed())
+
     def fresh(self, seed: int) -> Sandboxed:
         """The same submission in a fresh worker whose random generator starts elsewhere; close it after use."""
         worker = self._worker
@@ -61,6 +69,8 @@ class Sandboxed(Student):
     def close(self) -> None:
         """End the worker; a later call starts another."""
         self._worker.stop()
+        if self._on_device is not None:
+            self._on_device.stop()
 
     def _call(self, function: str, arguments: tuple[Any, ...]) -> Any:
         return self._worker.call(function, arguments, self._next_seed())

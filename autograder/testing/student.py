@@ -83,6 +83,19 @@ class Student(abc.ABC):
     def traces(self, function: str, arguments: Sequence[Any]) -> list[tuple[str, int]]:
         """What a call leaves behind besides its answer, as observe.traces tells (self-reported: it can only deny)."""
 
+    def on_device(self, device: str, function: str, arguments: Sequence[Any]) -> tuple[list[str], Any]:
+        """``call`` with the arguments moved to ``device``.
+
+        -> (the kinds of devices of the answer's tensors, the answer). The places are self-reported: they can only deny.
+        """
+        self.last, self.answer = Call(function, tuple(arguments)), None
+        places, self.answer = self.call_on(device, function, tuple(arguments))
+        return places, self.answer
+
+    @abc.abstractmethod
+    def call_on(self, device: str, function: str, arguments: Sequence[Any]) -> tuple[list[str], Any]:
+        """What on_device returns."""
+
     @abc.abstractmethod
     def fresh(self, seed: int) -> Student:
         """The same submission in a fresh worker whose random generator starts elsewhere; close it after use."""

@@ -21,6 +21,7 @@ import torch
 
 from autograder.sandbox.inside import observe, wire
 from autograder.sandbox.inside.channel import Channel
+from autograder.sandbox.inside.device import call_on
 from autograder.sandbox.inside.functions import FAMILIES, Described
 from autograder.sandbox.inside.inert import InertModules
 from autograder.sandbox.inside.modules import MemoryModules, run_statements
@@ -155,8 +156,11 @@ class Worker:
         names = [name for name, value in vars(self.module).items() if callable(value) and not name.startswith("_")]
         return {"names": names[-MAX_NAMES:], "failures": failures}
 
-    def _call(self, function: Any, arguments: list[Any], seed: int | None, want: str) -> Any:
-        """function: the name of a module's member, or what a handle stands for, or (that, the name of its method)."""
+    def _call(self, function: Any, arguments: list[Any], seed: int | None, want: str, device: str = "") -> Any:
+        """function: the name of a module's member, or what a handle stands for, or (that, the name of its method).
+
+        device: where the call takes place, if not where the arguments are.
+        """
         if isinstance(function, str):
             name, function = function, getattr(self.module, function, None)
             if function is None:
@@ -167,6 +171,8 @@ class Worker:
             torch.default_generator.manual_seed(seed)
             random.seed(seed)
             np.random.seed(seed % 2**32)
+        if device:
+            return call_on(device, function, arguments)
         if want == "operators":
             return self._operators(function, arguments)
         if want == "traces":
