@@ -8,7 +8,19 @@ import platform
 import click
 from rich.console import Console
 
-EPILOG = "\b\nExit status: 0 other people's code can be graded here; 1 it cannot."
+EPILOG = """\b
+Examples:
+  autograder doctor                        what this machine offers, and what would help
+  autograder doctor && autograder grade .. grade only where other people's code is confined
+
+\b
+Levels, the strongest first:
+  bubblewrap+landlock+seccomp   own file system, processes and network; file rules; allowed system calls
+  landlock+seccomp              without bubblewrap: clusters, containers
+  bubblewrap+seccomp            without Landlock: kernels before Linux 5.13
+  plain                         for your own code only: limits of time and memory
+
+Exit status: 0 other people's code can be graded here; 1 it cannot."""
 
 
 @click.command("doctor", epilog=EPILOG)
@@ -25,10 +37,14 @@ def command() -> None:
         console.print("Students' code can be graded here.")
     else:
         console.print("Too little for other people's code: 'autograder grade' refuses without --unsafe.")
-    for reason in found.missing:
-        console.print(f"  - {reason}", markup=False)
-    if not found.missing:
+    if level.lacks:
+        console.print(level.lacks, markup=False)
+    if found.missing:
+        console.print("A stronger level needs:" if level.confines else "What is missing:")
+    else:
         console.print("Nothing is missing.")
+    for reason in (*found.missing, *found.notes):
+        console.print(f"  - {reason}", markup=False)
     user = "root" if hasattr(os, "geteuid") and os.geteuid() == 0 else "an ordinary user"
     console.print(f"system: {platform.system()} {platform.release()}, {os.cpu_count()} cores, as {user}", markup=False)
     versions = ", ".join(f"{name} {version}" for name, version in installed_versions().items())

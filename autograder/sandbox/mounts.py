@@ -28,6 +28,7 @@ ENVIRONMENT = {
     "PATH": "/usr/bin",
     "HOME": "/",
     "LANG": "C.UTF-8",
+    "PYTHONHASHSEED": "0",  # the order of a set of texts is the same in every run, and so is what is computed in it
     "LD_LIBRARY_PATH": str(Path(sys.base_prefix).resolve() / "lib"),
 }
 _PACKAGES, _PROJECT = Path("/packages"), Path("/project/inside")
@@ -61,10 +62,37 @@ def packages() -> tuple[Path, ...]:
     return tuple(sorted(found))
 
 
+NOBODY = 65534
+
+
+def is_root() -> bool:
+    """Whether this process may become nobody. Root of a user namespace without that user is an ordinary user."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        return False
+    try:
+        maps = [Path(f"/proc/self/{kind}_map").read_text().split("\n") for kind in ("uid", "gid")]
+        may_drop_groups = Path("/proc/self/setgroups").read_text().strip() != "deny"
+    except OSError:
+        return True
+    ranges = [[tuple(map(int, line.split())) for line in lines if line] for lines in maps]
+    mapped = all(any(first <= NOBODY < first + count for first, _, count in part) for part in ranges)
+    return mapped and may_drop_groups
+
+
+@functools.cache
+def private_folder() -> Path | None:
+    """The topmost folder that others may not enter on the way to what a zygote imports; None: there is none."""
+    for path in (Path(sysconfig.get_path("stdlib")).resolve(), INSIDE, *packages()):
+        for folder in (*reversed(path.parents), path):
+            if not folder.stat().st_mode & 0o001 and folder.is_dir():
+                return folder
+    return None
+
+
 def plain_command(profile: Profile = CPU) -> tuple[list[str], list[str]]:
     """Without bubblewrap: (command line up to the zygote's arguments, paths that Landlock leaves readable)."""
     readable = [*SYSTEM, *PROCESSOR, sysconfig.get_path("stdlib"), str(INSIDE), "/dev/null", "/dev/urandom"]
-    return [sys.executable, "-I", "-S", str(INSIDE / "__main__.py")], [
+    return [sys.executable, "-s", "-P", "-S", str(INSIDE / "__main__.py")], [
         *readable,
         *map(str, packages()),
         *profile.present_files(),
@@ -96,7 +124,7 @@ def bubblewrap_command(profile: Profile = CPU) -> tuple[list[str], list[str]]:
     python = Path(sys.executable).resolve()
     command = [bwrap, "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
     command += ["--hostname", "sandbox", "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL"]
-    if os.geteuid() == 0:
+    if is_root():
         # Root mounts, so that an interpreter below a private home can be seen; then the zygote becomes nobody for good.
         command += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     else:
@@ -124,6 +152,6 @@ def bubblewrap_command(profile: Profile = CPU) -> tuple[list[str], list[str]]:
     for path in (*PROCESSOR, *profile.present_files()):
         command += ["--ro-bind-try", path, path]
     command += ["--perms", "0755", "--dir", "/sandbox", "--chdir", "/sandbox", "--remount-ro", "/"]
-    command += [str(python), "-I", "-S", str(_PROJECT / "__main__.py")]
+    command += [str(python), "-s", "-P", "-S", str(_PROJECT / "__main__.py")]
     readable = [*SYSTEM, *PROCESSOR, str(standard), str(_PACKAGES), str(_PROJECT), "/dev/null", "/dev/urandom"]
     return command, readable + profile.present_files()

@@ -219,13 +219,14 @@ class Zygote:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # open as long as the zygote may write to it
         make_command = mounts.bubblewrap_command if self.level.bubblewrap else mounts.plain_command
         command, readable = make_command(self.profile)
-        root = os.geteuid() == 0
         options = {
             "readable": readable if self.level.landlock else None,
             "bpf": policy.compile_filter(self.profile.calls).hex() if self.level.seccomp else "",
+            "thread_bpf": policy.compile_thread_filter().hex() if self.level.seccomp else "",
+            "system_calls": {name: policy.system_call(name) for name in ("seccomp", "exit")},
             "nodes": self.profile.present_nodes(),
             "packages": mounts.package_folders(self.level.bubblewrap),
-            "drop": ("first" if self.level.bubblewrap else "last") if root else "",
+            "drop": _when_to_drop(self.level),
             "quick": self._quick,
         }
         with theirs:
@@ -269,6 +270,15 @@ class Zygote:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _when_to_drop(level: Level) -> str:
+    """When a zygote started by root gives it up: as early as it can still import torch."""
+    if os.geteuid() != 0:
+        return ""
+    if not mounts.is_root():
+        return "" if level.bubblewrap else "capabilities"
+    return "first" if level.bubblewrap or mounts.private_folder() is None else "last"
 
 
 def _outer_pid(pidfd: int) -> int:

@@ -1,4 +1,4 @@
-"""Starts the zygote: ``python -I -S .../inside/__main__.py CONTROL_FD OPTIONS``.
+"""Starts the zygote: ``python -s -P -S .../inside/__main__.py CONTROL_FD OPTIONS``.
 
 The files of this folder are imported under the same names on both sides of the wall. Inside, the packages above them
 are empty modules made here, so no other file of the project is looked for, let alone found.

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 _PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS, _SECCOMP_MODE_FILTER = 1, 22, 38, 2
+_SECCOMP_SET_MODE_FILTER, _SECCOMP_FILTER_FLAG_NEW_LISTENER = 1, 8
 _CAPABILITY_VERSION_3 = 0x20080522
+MANY_PROCESSES = 8192  # of a user, where something else bounds a worker's threads
 
 
 class _Program(ctypes.Structure):
@@ -43,6 +45,11 @@ def give_up_root(uid: int = 65534) -> None:
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)  # clears all capabilities but the inheritable ones
+    give_up_capabilities()
+
+
+def give_up_capabilities() -> None:
+    """All of them, for good."""
     header, none = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0), (ctypes.c_uint32 * 6)()
     if _libc.capset(header, none):
         raise OSError(ctypes.get_errno(), "capset")
@@ -52,10 +59,18 @@ class Confinement:
     """What every worker of one zygote gets. readable: the only paths that may be read; None: no Landlock.
 
     bpf: the compiled system call filter; empty: no seccomp.  nodes: device files that may be opened and controlled.
+    thread_bpf: the filter that reports threads; empty: none.  seccomp_number: of the system call that loads it.
     """
 
-    def __init__(self, readable: list[str] | None, bpf: bytes, nodes: Sequence[str] = ()) -> None:
-        self.bpf = bpf
+    def __init__(
+        self,
+        readable: list[str] | None,
+        bpf: bytes,
+        nodes: Sequence[str] = (),
+        thread_bpf: bytes = b"",
+        seccomp_number: int = 0,
+    ) -> None:
+        self.bpf, self.thread_bpf, self.seccomp_number = bpf, thread_bpf, seccomp_number
         self.ruleset: Any = None
         if readable is not None:
             import landlockpy
@@ -73,10 +88,20 @@ class Confinement:
         if self.ruleset is not None:
             self.ruleset.restrict()
 
+    def report_threads(self) -> int | None:
+        """From here on, starting and ending a thread waits for who listens. -> where; None where that cannot be."""
+        if not self.thread_bpf:
+            return None
+        _prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        program = _Program(len(self.thread_bpf) // 8, self.thread_bpf)
+        arguments = _SECCOMP_SET_MODE_FILTER, _SECCOMP_FILTER_FLAG_NEW_LISTENER, ctypes.byref(program)
+        listener = _libc.syscall(self.seccomp_number, *arguments)
+        return None if listener < 0 else listener  # an old kernel, or another supervisor around this one
+
     def restrict_process(self, address_space: int | None, cpu: int, processes: int, files: int) -> None:
         """address_space: bytes; None: no bound.  cpu: seconds of processor time.  files: open at a time.
 
-        processes: of this user, threads included.
+        processes: of this user, threads included. Where the machine allows less of something, that is kept.
         """
         limits = {
             resource.RLIMIT_AS: resource.RLIM_INFINITY if address_space is None else address_space,
@@ -90,8 +115,11 @@ class Confinement:
             resource.RLIMIT_SIGPENDING: 64,
         }
         for limit, soft in limits.items():
-            hard = soft + (limit == resource.RLIMIT_CPU)  # SIGXCPU first, then SIGKILL
-            resource.setrlimit(limit, (soft, hard))
+            hard = soft if soft == resource.RLIM_INFINITY else soft + (limit == resource.RLIMIT_CPU)
+            allowed = resource.getrlimit(limit)[1]
+            if allowed != resource.RLIM_INFINITY and (hard == resource.RLIM_INFINITY or hard > allowed):
+                soft = hard = allowed
+            resource.setrlimit(limit, (soft, hard))  # of processor time: SIGXCPU first, then SIGKILL
         if self.bpf:
             program = _Program(len(self.bpf) // 8, self.bpf)
             _prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)

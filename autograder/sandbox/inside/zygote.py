@@ -9,6 +9,7 @@ closes, its workers are killed; when the first socket closes, everything ends.
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import json
 import os
@@ -18,10 +19,11 @@ import socket
 import sys
 from typing import Any
 
-from autograder.sandbox.inside import confine
+from autograder.sandbox.inside import confine, threads
+from autograder.sandbox.inside.ahead import import_ahead
 from autograder.sandbox.inside.warm import warm
 
-WORKER_FD = 3
+WORKER_FD, HANDOFF_FD = 3, 4
 
 
 def main(control_fd: int, options: dict[str, Any]) -> None:
@@ -30,10 +32,20 @@ def main(control_fd: int, options: dict[str, Any]) -> None:
     confine.die_with_parent(parent)
     if options["drop"] == "first":  # so that a torch that nobody can read fails here and not in a worker
         confine.give_up_root()
-    warm(options["quick"] and options["drop"] != "last")  # who drops last may not be able to import any more
-    confinement = confine.Confinement(options["readable"], bytes.fromhex(options["bpf"]), options["nodes"])
+    warm(options["quick"] and options["drop"] != "last")
+    if options["drop"] == "last":
+        import_ahead()
+    confinement = confine.Confinement(
+        options["readable"],
+        bytes.fromhex(options["bpf"]),
+        options["nodes"],
+        bytes.fromhex(options["thread_bpf"]),
+        options["system_calls"]["seccomp"],
+    )
     if options["drop"] == "last":  # an interpreter below a private home can be read until here
         confine.give_up_root()
+    elif options["drop"] == "capabilities":
+        confine.give_up_capabilities()
     confine.die_with_parent(parent)  # forgotten by the kernel when the uid changed
     gc.collect()
     gc.disable()
@@ -42,29 +54,32 @@ def main(control_fd: int, options: dict[str, Any]) -> None:
     me = os.pidfd_open(os.getpid())
     socket.send_fds(control, [b"ready"], [me])
     os.close(me)
-    Zygote(control, confinement).serve()
+    Zygote(control, confinement, options["system_calls"]["exit"]).serve()
 
 
 class Zygote:
     """Serves the clients until the first socket closes."""
 
-    def __init__(self, control: socket.socket, confinement: confine.Confinement) -> None:
+    def __init__(self, control: socket.socket, confinement: confine.Confinement, exit_number: int) -> None:
         self.control, self.confinement = control, confinement
         self.clients: dict[int, tuple[socket.socket, set[int]]] = {}
         self.poll = select.poll()
         self.poll.register(control.fileno(), select.POLLIN)
+        self.threads = threads.ThreadCounts(self.poll, exit_number)
         self.pid = os.getpid()
 
     def serve(self) -> None:
         """One message at a time."""
         while True:
-            for fd, _ in self.poll.poll():
+            for fd, event in self.poll.poll():
                 if fd == self.control.fileno():
                     message, fds, _, _ = socket.recv_fds(self.control, 100, 1)
                     if not message:
                         return
                     self._connect(socket.socket(fileno=fds[0]))
-                else:
+                elif self.threads.serves(fd):
+                    self.threads.serve(fd, event)
+                elif fd in self.clients:  # else it was closed by an earlier event of this round
                     self._serve_client(*self.clients[fd])
 
     def _connect(self, client: socket.socket) -> None:
@@ -93,6 +108,7 @@ class Zygote:
         os.kill(pid, signal.SIGKILL)  # not yet reaped, so the number is still this worker's
         _, status, usage = os.wait4(pid, 0)
         workers.discard(pid)
+        self.threads.forget(pid)
         return {"status": os.waitstatus_to_exitcode(status), "cpu": usage.ru_utime + usage.ru_stime}
 
     def _spawn(self, client: socket.socket, workers: set[int], request: dict[str, Any], fd: int) -> None:
@@ -125,14 +141,22 @@ class Zygote:
 
     def _confine(self, fd: int, request: dict[str, Any]) -> None:
         """Afterwards the worker's socket is the only open file, as WORKER_FD."""
+        handoff = fcntl.fcntl(self.threads.handoff, fcntl.F_DUPFD, HANDOFF_FD)
         confine.die_with_parent(self.pid)
         null = os.open("/dev/null", os.O_RDWR)
         for standard in (0, 1, 2):
             os.dup2(null, standard)
         self.confinement.restrict_files()
         os.dup2(fd, WORKER_FD)  # only now: the rules of restrict_files are a file descriptor, too
-        os.closerange(WORKER_FD + 1, 1 << 20)
+        os.dup2(handoff, HANDOFF_FD)
+        os.closerange(HANDOFF_FD + 1, 1 << 20)
         sys.argv[:] = [""]
         gc.enable()
         limits = {name: request[name] for name in ("address_space", "cpu", "processes", "files")}
+        listener = self.confinement.report_threads()
+        if listener is not None:
+            threads.announce(HANDOFF_FD, listener)
+            os.close(listener)
+            limits["processes"] = confine.MANY_PROCESSES
+        os.close(HANDOFF_FD)
         self.confinement.restrict_process(**limits)
