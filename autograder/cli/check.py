@@ -80,7 +80,7 @@ def _check(console: Console, course: Course, bank: Bank, zygote: Zygote, submiss
     """Print each exercise's verdict as soon as it is known."""
     from autograder.feedback.text import print_exercise
     from autograder.grading.child import Settings, grade_entries
-    from autograder.grading.credit import with_policy
+    from autograder.grading.points import with_policy
     from autograder.grading.verdict import Verdict
 
     assert submission.sources is not None
