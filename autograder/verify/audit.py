@@ -91,6 +91,11 @@ class Audit:
             for name in self.entry.equivalent
             if name not in names
         ]
+        found += [
+            f"the erratum of {erratum.place} has no answer that computes what is printed; say in no_code why"
+            for erratum in self.entry.errata
+            if erratum.kind == "error" and not erratum.answers and not erratum.no_code
+        ]
         if not self.alternatives:
             found.append("it has no right alternative")
         if len(self.entry.own) < 4:
