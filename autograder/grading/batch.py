@@ -168,9 +168,9 @@ class Batch:
             while queue or selector.get_map():
                 while queue and len(selector.get_map()) < jobs:
                     task = queue.popleft()
-                    child = self._start(task, progress)
-                    if child is not None:
-                        selector.register(child, selectors.EVENT_READ, task)
+                    started = self._start(task, progress)
+                    if started is not None:
+                        selector.register(started, selectors.EVENT_READ, task)
                 for key, _ in selector.select(_TICK) if selector.get_map() else ():
                     child, task = key.fileobj, key.data
                     assert isinstance(child, Child)
