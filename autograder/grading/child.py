@@ -22,7 +22,7 @@ from autograder.course.config import Limits
 from autograder.grading.exercise import Graded, fault_result, grade_exercise
 from autograder.grading.submission import Sources
 from autograder.sandbox import limits as sandbox
-from autograder.sandbox.zygote import Client
+from autograder.sandbox.process import Client
 from autograder.testing.bank import Entry
 from autograder.testing.sandboxed import Sandboxed
 from autograder.testing.search import Options
