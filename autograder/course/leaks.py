@@ -27,6 +27,7 @@ _DEPTH = 6
 _BANNED = {"reference": "reference", "hidden": "hidden room", ".autograder": "store", "__pycache__": "bytecode"}
 _BANNED_SUFFIXES = {".pyc": "bytecode", ".pyo": "bytecode", ".db": "database", ".sqlite": "database"}
 _TOKEN = re.compile(r"\w+")
+_SENTENCES = re.compile(r"\n|(?<=[.;:!?])\s")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,7 +124,8 @@ def _said(text: str) -> Iterator[tuple[str, str]]:
             yield "line", line
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield from (("constant", part.strip()) for part in node.value.split("\n") if len(part.strip()) >= _CONSTANT)
+            parts = (part.strip() for part in _SENTENCES.split(node.value))
+            yield from (("constant", part) for part in parts if len(part) >= _CONSTANT)
         elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             name = node.name.removeprefix("test_").strip("_")
             if len(name) >= _NAME and "_" in name:
