@@ -104,6 +104,14 @@ class PlainClient:
             if not process.ended(0):
                 process.end()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
 
 class PlainProcesses:
     """What a zygote is elsewhere: keeps a few interpreters with torch loaded, and hands one out per worker.
