@@ -108,6 +108,14 @@ def test_an_equivalent_mutant_does_not_count(audit):
     assert len(found.counted) == len(found.mutants) - 1
 
 
+def test_what_the_contract_catches_is_not_asked_of_hand_written_properties(audit):
+    found = audit(public=MORE)
+    kinds = {known.mutant.kind for known, _ in found.counted}
+    assert {"argument x changed in place", "dtype always float32"} <= kinds
+    assert found.killed_by(found.own) < len(found.counted)
+    assert found.own_share == 1
+
+
 def test_a_known_answer_is_cut_out_with_what_it_needs_and_no_more(tmp_path):
     module = tmp_path / "module.py"
     module.write_text(
