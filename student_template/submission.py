@@ -12,6 +12,22 @@ from collections.abc import Callable
 from torch import Tensor
 
 
+def log_sum_exp(x: Tensor) -> Tensor:
+    """log sum_j exp(x_j) for every row of x [n, k]; right for entries of size 10 000 as well.
+
+    Entries are finite or -inf; a row of nothing but -inf gives -inf. No ready-made log-sum-exp or softmax.
+    """
+    raise NotImplementedError
+
+
+def gradient_descent(grad: Callable[[Tensor], Tensor], theta0: Tensor, lr: float, steps: int) -> Tensor:
+    """The path [steps + 1, d] of theta <- theta - lr grad(theta), one point per row, theta0 [d] first.
+
+    grad maps [d] to [d] and is called once in a step. No torch.optim. steps < 0 raises ValueError.
+    """
+    raise NotImplementedError
+
+
 def sherman_morrison(A_inv: Tensor, u: Tensor, v: Tensor) -> Tensor:
     """The inverse of A + u vᵀ, given A⁻¹ [n, n] and u, v [n], from matrix-vector and outer products alone.
 

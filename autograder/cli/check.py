@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +13,12 @@ from rich.console import Console
 from autograder.cli.common import choose, open_course, stop
 
 if TYPE_CHECKING:
+    from autograder.cli.standing import Standing
     from autograder.course.config import Course
     from autograder.grading.submission import Submission
-    from autograder.sandbox.zygote import Zygote
+    from autograder.grading.verdict import ExerciseResult
+    from autograder.sandbox.process import Client
+    from autograder.sandbox.start import Workers
     from autograder.testing.bank import Bank
 
 EPILOG = """\b
@@ -21,51 +26,101 @@ Examples:
   autograder check                              the submission in this folder
   autograder check homework.ipynb               a notebook
   autograder check --exercise sherman_morrison  one exercise
+  autograder check --watch                      again whenever the file is saved; Ctrl-C ends it
 
-Exit status: 0 every property holds; 1 something is not right yet; 2 wrong usage."""
+Exit status: 0 every property holds; 1 something is not right yet; 2 wrong usage. With --watch: of the last check."""
 
 SEED = 0
 """The draws of a student's own check are the same every time; a graded run draws others."""
 NAMES = ("submission.py", "submission.ipynb", "solution.py", "solution.ipynb")
+PLAIN = "Your code runs as a plain process of this computer, without the sandbox in which it is graded."
 
 
 @click.command("check", epilog=EPILOG)
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("--exercise", "exercises", multiple=True, metavar="NAME", help="Only this exercise (repeatable).")
+@click.option("--watch", is_flag=True, help="Stay, and check again what changed whenever the file is saved.")
 @click.pass_obj
-def command(config: Path | None, file: Path | None, exercises: tuple[str, ...]) -> None:
+def command(config: Path | None, file: Path | None, exercises: tuple[str, ...], watch: bool) -> None:
     """Check your own functions with the public properties.
 
     FILE is your module or notebook (default: the one in this folder). Exercises you have not begun are passed over.
     """
-    file = file or _only_candidate(Path.cwd())
+    file = file or only_candidate(Path.cwd())
     if not file.exists():
         stop(f"{file} does not exist.")
     course = open_course(config)
-    from autograder.sandbox.levels import probe
-    from autograder.sandbox.zygote import Zygote
+    from autograder.sandbox.start import start_workers
+    from autograder.testing.outcomes import Fault
 
-    with Zygote(probe().level, quick=True) as zygote:  # it imports torch while this process does
-        from autograder.grading.intake import IntakeError, find_submissions
-        from autograder.testing.bank import Rooms, load_bank
+    try:
+        with start_workers(quick=not watch) as workers:  # they import torch while this process does
+            checker = _prepare(course, workers, exercises)
+            if not workers.level.confines:
+                checker.console.print(PLAIN, highlight=False)
+            if watch:
+                from autograder.cli.watch import watch_file
 
-        whole = load_bank(Rooms(course.bank.public))
-        choose(course, list(whole), (), exercises)
-        bank = {name: entry for name, entry in whole.items() if not exercises or name in exercises}
-        try:
-            submission = find_submissions([file])[0]
-        except IntakeError as error:
-            stop(str(error))
-        console = Console()
-        for note in submission.notes:
-            console.print(f"Note: {note}", markup=False, highlight=False)
-        if submission.sources is None:
-            stop(f"{file}: nothing in it could be read.", code=1)
-        right = _check(console, course, bank, zygote, submission, bool(exercises))
+                right = watch_file(checker, file)
+            else:
+                right = _once(checker, file)
+    except Fault as fault:
+        stop(f"your code could not be tried: {fault}", code=1)
     raise SystemExit(0 if right else 1)
 
 
-def _only_candidate(folder: Path) -> Path:
+@dataclasses.dataclass
+class Checker:
+    """Tries exercises of a submission, and prints what came of it."""
+
+    console: Console
+    course: Course
+    bank: Bank
+    workers: Workers
+    asked: tuple[str, ...]
+
+    def results(self, submission: Submission, names: Sequence[str], client: Client) -> Iterator[ExerciseResult]:
+        """Each exercise's result as soon as it is known."""
+        from autograder.grading.child import Settings, grade_entries
+        from autograder.grading.points import with_policy
+
+        assert submission.sources is not None
+        points = {n: p.points for chosen in self.course.sets.values() for n, p in chosen.exercises.items()}
+        entries = [self.bank[name] for name in names]
+        for graded in grade_entries(submission.sources, entries, client, Settings(self.course.limits, SEED)):
+            yield with_policy(graded.result, points.get(graded.result.name, 1.0), {})
+
+    def take(self, standing: Standing, result: ExerciseResult, show: bool = True) -> None:
+        """Remember a result and print it, unless it is about what was not begun and not asked for."""
+        from autograder.cli.standing import has_begun
+        from autograder.feedback.text import print_exercise
+
+        standing.results[result.name] = result
+        if show and (self.asked or has_begun(result)):
+            print_exercise(self.console, result)
+
+    def end(self, standing: Standing) -> None:
+        """Say how far that is, and what comes next."""
+        for sentence in standing.sentences():
+            self.console.print(sentence, highlight=False, markup=False)
+
+
+def read_submission(file: Path, problem: Callable[[str], None]) -> Submission | None:
+    """The submission in ``file``, its notes told as problems where there is nothing else in it."""
+    from autograder.grading.intake import IntakeError, find_submissions
+
+    try:
+        submission = find_submissions([file])[0]
+    except IntakeError as error:
+        problem(str(error))
+        return None
+    if submission.sources is None:
+        problem(" ".join(submission.notes) or f"{file}: nothing in it could be read.")
+        return None
+    return submission
+
+
+def only_candidate(folder: Path) -> Path:
     """The submission in the folder, where there is exactly one."""
     for name in NAMES:
         if (folder / name).is_file():
@@ -76,32 +131,28 @@ def _only_candidate(folder: Path) -> Path:
     stop(f"there is no submission.py or submission.ipynb in {folder}; name your file: autograder check FILE.")
 
 
-def _check(console: Console, course: Course, bank: Bank, zygote: Zygote, submission: Submission, asked: bool) -> bool:
-    """Print each exercise's verdict as soon as it is known."""
-    from autograder.feedback.text import print_exercise
-    from autograder.grading.child import Settings, grade_entries
-    from autograder.grading.credit import with_policy
-    from autograder.grading.verdict import Verdict
+def _prepare(course: Course, workers: Workers, exercises: tuple[str, ...]) -> Checker:
+    from autograder.testing.bank import BankError, Rooms, load_bank
 
-    assert submission.sources is not None
-    settings = Settings(course.limits, SEED)
-    points = {n: p.points for chosen in course.sets.values() for n, p in chosen.exercises.items()}
-    begun, right = 0, True
-    waiting: list[str] = []
-    entries = [entry for name, entry in bank.items() if asked or name in points]
-    for graded in grade_entries(submission.sources, entries, zygote.connect(), settings):
-        result = with_policy(graded.result, points.get(graded.result.name, 1.0), {})
-        if result.verdict is Verdict.MISSING or "NotImplementedError" in result.reason:
-            waiting.append(result.name)
-            if not asked:
-                continue
-        begun += 1
-        right = right and result.verdict is Verdict.RIGHT
-        print_exercise(console, result)
-    if not begun:
-        console.print("None of the course's exercises is in this file yet. 'autograder exercises' lists them.")
-    elif right and waiting and not asked:
-        console.print(f"Every public property holds. Next: {waiting[0]}.")
-    elif right:
-        console.print("Every public property holds. Grading tries further ones on other inputs.")
-    return right and begun > 0
+    try:
+        bank = load_bank(Rooms(course.bank.public))
+    except BankError as error:
+        stop(str(error))
+    choose(course, list(bank), (), exercises)
+    return Checker(Console(), course, bank, workers, exercises)
+
+
+def _once(checker: Checker, file: Path) -> bool:
+    """Check the file as it is now."""
+    from autograder.cli.standing import Standing
+
+    submission = read_submission(file, lambda text: stop(text, code=1))
+    assert submission is not None
+    for note in submission.notes:
+        checker.console.print(f"Note: {note}", markup=False, highlight=False)
+    standing = Standing(checker.course, checker.asked)
+    with checker.workers.connect() as client:
+        for result in checker.results(submission, standing.to_try(checker.bank), client):
+            checker.take(standing, result)
+    checker.end(standing)
+    return standing.right

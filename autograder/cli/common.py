@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -12,7 +11,6 @@ from rich.console import Console
 from autograder.course.config import Course, check_exercises, load_course
 from autograder.course.locate import find_course
 from autograder.course.problems import ConfigError
-from autograder.files import write_atomically
 
 
 def stop(message: str, code: int = 2) -> NoReturn:
@@ -43,18 +41,3 @@ def choose(course: Course, names_in_bank: Sequence[str], assignments: Sequence[s
     for name in exercises:
         if name not in names_in_bank:
             stop(f"--exercise {name}: the bank has no such exercise{did_you_mean(name, names_in_bank)}.")
-
-
-def course_seed(course: Course) -> int:
-    """The seed of graded runs where none is given: drawn once per course, so that students cannot know the draws."""
-    path = course.path.parent / ".autograder" / "seed"
-    try:
-        return int(path.read_text())
-    except (OSError, ValueError):
-        seed = secrets.randbits(31)
-        try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            write_atomically(path, f"{seed}\n".encode(), mode=0o600)
-        except OSError:
-            pass  # nothing can be kept here: the store says so too
-        return seed

@@ -12,9 +12,10 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from autograder.cli.common import choose, course_seed, open_course, stop
+from autograder.cli.common import choose, open_course, stop
 from autograder.course.config import Course, ExercisePolicy
 from autograder.course.problems import ConfigError
+from autograder.course.seed import course_seed
 from autograder.sandbox.levels import Level
 
 if TYPE_CHECKING:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from pathlib import Path
 
 import click
 
 from autograder import __version__
 
-COMMANDS = ("grade", "check", "verify", "exercises", "doctor", "replay")
+COMMANDS = ("grade", "check", "verify", "build", "release", "exercises", "doctor", "replay")
 
 
 class Commands(click.Group):
@@ -17,14 +18,19 @@ class Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Part of click's group protocol."""
-        return list(COMMANDS)
+        return [name for name in COMMANDS if _is_here(name)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Part of click's group protocol."""
-        if cmd_name not in COMMANDS:
+        if cmd_name not in COMMANDS or not _is_here(cmd_name):
             return None
         command: click.Command = importlib.import_module(f"autograder.cli.{cmd_name}").command
         return command
+
+
+def _is_here(name: str) -> bool:
+    """What students install has some of the commands only."""
+    return importlib.util.find_spec(f"autograder.cli.{name}") is not None
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -142,5 +142,9 @@ def _details(console: Console, audits: Sequence[Audit], brief: bool) -> None:
                     say(f"        only {', '.join(killers)}: {known.name}")
             for difference, reason in audit.entry.equivalent.items():
                 say(f"        equivalent: {difference} ({reason})")
+            for erratum in audit.entry.errata:
+                answers = ", ".join(answer.__name__ for answer in erratum.answers)
+                why = f"graded as {answers}" if answers else erratum.no_code or erratum.kind
+                say(f"        erratum: {erratum.place} ({why})")
         for problem in audit.problems:
             say(f"{name}: {problem}", style="red")

@@ -55,6 +55,8 @@ def _refuse_among(path: Path, folders: Sequence[Path]) -> None:
 
 def _refuse_from_strangers(path: Path) -> None:
     """In a folder where everyone may write (/tmp), somebody else's file is not picked up by chance."""
+    if not hasattr(os, "geteuid"):  # Windows, where these bits say nothing
+        return
     if path.parent.stat().st_mode & stat.S_IWOTH and path.stat().st_uid != os.geteuid():
         raise ConfigError(
             f"{shown(path)} belongs to somebody else and lies where everyone may write; "

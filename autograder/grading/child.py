@@ -22,7 +22,7 @@ from autograder.course.config import Limits
 from autograder.grading.exercise import Graded, fault_result, grade_exercise
 from autograder.grading.submission import Sources
 from autograder.sandbox import limits as sandbox
-from autograder.sandbox.zygote import Client
+from autograder.sandbox.process import Client
 from autograder.testing.bank import Entry
 from autograder.testing.sandboxed import Sandboxed
 from autograder.testing.search import Options
@@ -86,12 +86,12 @@ class Child:
             del self._buffer[:end]
         return bool(chunk)
 
-    def end(self) -> None:
-        """Kill the child if it still runs, and wait for it."""
+    def end(self) -> int:
+        """Kill the child if it still runs, and wait for it. -> its status, as os.waitpid has it."""
         os.close(self._read)
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
-        os.waitpid(self.pid, 0)
+        return os.waitpid(self.pid, 0)[1]
 
 
 def _die_with(parent: int) -> None:

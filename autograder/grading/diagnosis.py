@@ -30,10 +30,24 @@ def diagnose(entry: Entry, student: Student, counterexamples: Sequence[Call]) ->
             ]
         except Interrupted:
             return None
-        for known in suspects:
-            if _explains(entry, function, known, answered):
-                return Misconception(name=known.name, hint=known.hint)
+        for probes in (answered, _valid(entry, function, answered)):
+            for known in suspects:
+                if _explains(entry, function, known, probes):
+                    return Misconception(name=known.name, hint=known.hint)
     return None
+
+
+def _valid(entry: Entry, function: Function, answered: Sequence[Answered]) -> list[Answered]:
+    """Without the bad inputs: who makes a known mistake may have forgotten to reject them as well."""
+    return [(arguments, got) for arguments, got in answered if not _rejected(entry, function, arguments)]
+
+
+def _rejected(entry: Entry, function: Function, arguments: tuple[Any, ...]) -> bool:
+    try:
+        (entry.references or {})[function.name](*upcast(arguments))
+    except Exception:
+        return True
+    return False
 
 
 def _probes(function: Function, counterexamples: Sequence[Call]) -> Iterator[tuple[Any, ...]]:

@@ -49,7 +49,7 @@ def grade_exercise(
         shown = [*(result for result, _ in results), *rules]
         reason = reason_of(verdict, shown, broken, {o.declared.name: o.kind for o in outcomes})
         result = _finish(entry, verdict, reason, start, shown)
-        if verdict in (Verdict.WRONG, Verdict.ERROR):
+        if verdict in (Verdict.WRONG, Verdict.ERROR, Verdict.RULE):
             result = _explained(entry, student, sources, outcomes, result)
         return Graded(result, tuple(stored for _, stored in results if stored is not None))
     except Fault as fault:

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 import autograder
-from autograder.course.config import Bank, Limits
+from autograder.course.config import Bank, Course, Limits
 from autograder.grading.submission import Sources
 
 PACKAGES = ("torch", "numpy", "hypothesis")
@@ -57,6 +57,33 @@ def verdict_key(
             "sandbox": sandbox,
             "device": device,
         }
+    )
+
+
+def course_key(
+    sources: Sources,
+    exercise: str,
+    *,
+    topic: str,
+    course: Course,
+    limits: Limits,
+    seed: int,
+    versions: Mapping[str, str],
+    sandbox: str,
+    device: str,
+) -> str:
+    """``verdict_key`` for the bank of a course, without what the course has taken out of the exercise."""
+    void = course.void.get(exercise, ())
+    return verdict_key(
+        sources,
+        exercise,
+        topic=topic,
+        bank=course.bank,
+        limits=limits,
+        seed=seed,
+        versions={**versions, "void": " ".join(sorted(void))} if void else versions,
+        sandbox=sandbox,
+        device=device,
     )
 
 

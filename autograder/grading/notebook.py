@@ -43,7 +43,7 @@ def read_notebook(data: bytes) -> NotebookCode:
     lines: list[str] = []
     cells: list[tuple[int, int]] = []
     notes: list[str] = []
-    for number, text in _running(_cells(_document(data))):
+    for number, text in _running(cells_of(data)):
         python = _python(text)
         if python is None:
             notes.append(f"cell {number} was not run: it is not Python ({printable(text.strip().split()[0], 20)}).")
@@ -53,6 +53,16 @@ def read_notebook(data: bytes) -> NotebookCode:
             cells.append((len(lines) + 1, number))
             lines += python.removesuffix("\n").split("\n")
     return NotebookCode("\n".join([*lines, ""]), tuple(cells), tuple(notes))
+
+
+def cells_of(data: bytes) -> list[dict[str, Any]]:
+    """The cells of a notebook as they lie in the file, nothing believed; RefusedError if ``data`` is no notebook."""
+    return _cells(_document(data))
+
+
+def text_of(cell: dict[str, Any]) -> str:
+    """The source of a cell, with "\\n" line ends; "" where there is none."""
+    return _text(cell)
 
 
 def _document(data: bytes) -> Any:

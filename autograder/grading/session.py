@@ -12,7 +12,7 @@ from autograder.course.config import Course, check_exercises, check_properties
 from autograder.grading.batch import KeyOf
 from autograder.grading.child import Settings
 from autograder.grading.intake import find_submissions
-from autograder.grading.keys import installed_versions, verdict_key
+from autograder.grading.keys import course_key, installed_versions
 from autograder.grading.store import StoreError, VerdictStore
 from autograder.grading.submission import Submission
 from autograder.sandbox.levels import Level, probe
@@ -50,15 +50,14 @@ def key_of(course: Course, bank: Bank, settings: Settings, level: Level) -> KeyO
 
     def key(submission: Submission, exercise: str) -> str:
         assert submission.sources is not None
-        void = bank[exercise].void
-        return verdict_key(
+        return course_key(
             submission.sources,
             exercise,
             topic=bank[exercise].topic,
-            bank=course.bank,
+            course=course,
             limits=settings.limits,
             seed=settings.seed,
-            versions={**installed, "void": " ".join(sorted(void))} if void else installed,
+            versions=installed,
             sandbox=level.value,
             device=settings.device,
         )

@@ -11,11 +11,12 @@ import time
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from autograder.sandbox.callables import Exchange, Handle
+from autograder.sandbox.callables import Exchange, Handle, Reference
 from autograder.sandbox.inside import wire
 from autograder.sandbox.inside.channel import GREETING_BYTES, READY
 from autograder.sandbox.limits import Limits
 from autograder.sandbox.process import Client
+from autograder.testing.deadline import at_most
 from autograder.testing.outcomes import (
     Call,
     Died,
@@ -46,7 +47,7 @@ class Conversation:
         self._process = client.spawn(limits)
         self._channel = self._process.channel(bounds)
         self._number = self._depth = 0
-        self._deadline = 0.0
+        self._deadline = self._nested = 0.0
         self._call: Call | None = None
         self.output = ""
         self.open = True
@@ -65,7 +66,7 @@ class Conversation:
         if self._depth == 0:
             self._deadline, self._call = time.monotonic() + seconds, call
         self._number += 1
-        number = self._number
+        number, start = self._number, time.monotonic()
         self._depth += 1
         try:
             try:
@@ -85,6 +86,8 @@ class Conversation:
             raise
         finally:
             self._depth -= 1
+            if self._depth:
+                self._nested += time.monotonic() - start
 
     def close(self) -> tuple[int, float]:
         """Kill and reap the worker. -> (exit status, seconds of processor time); Fault when the zygote is dead."""
@@ -144,7 +147,7 @@ class Conversation:
         reference = None
         try:
             reference = self.exchange.reference(reference_number)
-            result = reference(*arguments)
+            result = self._evaluate(reference, arguments)
             frame = self._encoder.encode([number, "answer", {"value": result}])
         except Exception as error:
             if reference is not None:
@@ -155,6 +158,16 @@ class Conversation:
         if time.monotonic() > self._deadline:
             self._end_with_timeout()
         self._send(frame)
+
+    def _evaluate(self, reference: Reference, arguments: Sequence[Any]) -> Any:
+        """One evaluation. What hangs here, callables of the student's aside, is the grader's own: a Fault."""
+        start, student, seconds = time.monotonic(), self._nested, self.limits.call
+        why = f"a function that stays with the grader takes more than {seconds:g} s for one evaluation"
+        with at_most(max(self._deadline - start, 0) + seconds, why):
+            result = reference(*arguments)
+        if time.monotonic() - start - (self._nested - student) > seconds:
+            raise Fault(why)
+        return result
 
     def _call_handle(self, handle: Handle, method: str, arguments: tuple[Any, ...]) -> Any:
         function = (handle, method) if method else handle

@@ -79,8 +79,8 @@ def bubblewrap_fails(machine: Machine, output: str) -> str:
     elif machine.container:
         why = (
             "this container may not make namespaces (Docker's default profile forbids it). Start it with "
-            "--security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined, "
-            "or with --privileged."
+            "--security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt "
+            "systempaths=unconfined, or with --privileged."
         )
     elif settings.get("apparmor") == "1" and not machine.root:
         why = "AppArmor keeps ordinary users from making user namespaces (the default since Ubuntu 23.10). " + (

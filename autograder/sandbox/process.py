@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from types import TracebackType
+from typing import Protocol, Self
 
 from autograder.sandbox.inside.wire import Bounds, Frame
 from autograder.sandbox.levels import Level
@@ -57,3 +58,11 @@ class Client(Protocol):
 
     def close(self) -> None:
         """End its workers. Twice is fine."""
+
+    def __enter__(self) -> Self:
+        """Part of with."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close."""

@@ -12,7 +12,7 @@ from autograder.sandbox.conversation import Conversation
 from autograder.sandbox.inside import observe, wire
 from autograder.sandbox.inside.functions import Described
 from autograder.sandbox.limits import Limits
-from autograder.sandbox.zygote import Client
+from autograder.sandbox.process import Client
 from autograder.testing.outcomes import Call, Died, Interrupted
 
 Want = Literal["value", "arguments", "operators", "traces"]

@@ -148,9 +148,13 @@ def _entries(rooms: Rooms, path: Path) -> list[Entry]:
 
 def _check_errata(module: ModuleType, errata: Sequence[Erratum], known: Sequence[KnownAnswer]) -> None:
     for erratum in errata:
-        if erratum.answer is not None and not any(map(erratum.is_computed_by, known)):
-            name = erratum.answer.__name__
-            raise BankError(f"{module.__file__}: {name}, the answer of an erratum, is no misconception_of the exercise")
+        declared = [answer.answer for answer in known if erratum.is_computed_by(answer)]
+        for answer in erratum.answers:
+            if answer not in declared:
+                raise BankError(
+                    f"{module.__file__}: {answer.__name__} is the answer of an erratum, but no misconception_of "
+                    f"{erratum.exercise}"
+                )
 
 
 def _references(module: ModuleType | None, record: Exercise) -> dict[str, Callable[..., Any]] | None:

@@ -1,11 +1,11 @@
 """Errata of the course's sources, as data beside the exercise: where a document prints something that is not so.
 
     ERRATA = (
-        Erratum("sherman_morrison", "000", "eq. 1.29", printed="A⁻¹ + ...", correct="A⁻¹ - ...", answer=plus_sign),
+        Erratum("sherman_morrison", "000", "eq. 1.29", printed="A⁻¹ + ...", correct="A⁻¹ - ...", answers=(plus_sign,)),
     )
 
-Where the printed formula can be evaluated, ``answer`` is the misconception that evaluates it. It is graded like a
-student's, must be rejected, and its hint says where the formula is misprinted.
+Where the printed formula can be evaluated, ``answers`` are the misconceptions that evaluate it. They are graded like a
+student's, must be rejected, and their hints say where the formula is misprinted.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Erratum:
 
     document: a key of DOCUMENTS, or the document's name.  equation: where in it ("eq. 1.29", "Def. 2").
     kind: error; notation (right if read kindly); incomplete (a condition is missing); weaker (true, but says less).
-    answer: the misconception that computes what is printed.  no_code: why there is none, for an error.
+    answers: the misconceptions that compute what is printed.  no_code: why there is none, for an error.
     """
 
     exercise: str
@@ -42,7 +42,7 @@ class Erratum:
     correct: str
     counterexample: str = ""
     kind: Literal["error", "notation", "incomplete", "weaker"] = "error"
-    answer: Answer | None = None
+    answers: tuple[Answer, ...] = ()
     no_code: str = ""
 
     @property
@@ -52,7 +52,7 @@ class Erratum:
 
     def is_computed_by(self, known: KnownAnswer) -> bool:
         """Whether a known answer evaluates what is printed."""
-        return not known.right and known.exercise == self.exercise and known.answer is self.answer
+        return not known.right and known.exercise == self.exercise and known.answer in self.answers
 
 
 def errata_in(namespace: dict[str, Any], exercise: str) -> tuple[Erratum, ...]:

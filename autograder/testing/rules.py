@@ -280,6 +280,13 @@ _SOLVE_NAMES = (
 )
 _INVERSE_OPERATORS = frozenset({"inverse", "*linalg_inv*", "*pinv*", "cholesky_inverse*", "*tensorinv*", "numpy.*inv"})
 _SOLVE_OPERATORS = frozenset({"solve", "*_solve", "*_solve_*", "*lstsq*", "numpy.*solve*"})
+INVERSES_AND_SOLVES = _INVERSE_OPERATORS | _SOLVE_OPERATORS
+DETERMINANTS = frozenset({"*linalg_det*", "*slogdet*", "logdet", "numpy.*det"})
+FACTORISATIONS = frozenset(
+    {"*lu_factor*", "linalg_lu*", "_lu_*", "*cholesky*", "*linalg_qr*", "geqrf", "*ldl_*", "*svd*", "*eig*"}
+    | {f"numpy.{name}" for name in ("qr", "cholesky")}
+)
+"""Operators for NoLargerThan: a factorisation is a solve or a determinant in disguise."""
 
 NO_INVERSE = Forbid(
     "no_inverse",

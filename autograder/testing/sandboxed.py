@@ -8,7 +8,7 @@ from typing import Any
 
 from autograder.sandbox.limits import Limits
 from autograder.sandbox.worker import LoadFailure, Worker
-from autograder.sandbox.zygote import Client
+from autograder.sandbox.process import Client
 from autograder.testing.student import Operator, Student
 
 

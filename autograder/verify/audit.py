@@ -13,6 +13,7 @@ from autograder.grading.verdict import ExerciseResult, Verdict
 from autograder.sandbox.zygote import Zygote
 from autograder.testing.bank import Bank, Entry
 from autograder.verify.known import Known, known_answers, mutants, reference_text
+from autograder.verify.mutants import breaks_contract
 from autograder.verify.observe import Draws, draws_of, ratio_of
 
 SEEDS = (1, 2, 3, 4, 5)
@@ -47,13 +48,13 @@ class Audit:
         """Mutants that no property kills and nobody declared equivalent."""
         return [known for known, result in self.counted if result.verdict is Verdict.RIGHT]
 
-    def killed_by(self, names: Iterable[str]) -> int:
-        """How many mutants at least one of these properties kills."""
+    def killed_by(self, names: Iterable[str], among: Sequence[Finding] | None = None) -> int:
+        """How many mutants (of all that count, or ``among`` some) at least one of these properties kills."""
         chosen = set(names)
         return sum(
             any(not p.passed and p.tried and p.name in chosen for p in result.properties)
             or (not result.properties and result.verdict is not Verdict.RIGHT)  # the mutant cannot even be loaded
-            for _, result in self.counted
+            for _, result in (self.counted if among is None else among)
         )
 
     @property
@@ -63,8 +64,12 @@ class Audit:
 
     @property
     def own_share(self) -> float:
-        """The share of mutants that the hand-written properties alone kill."""
-        return self.killed_by(self.own) / len(self.counted) if self.counted else 1.0
+        """The share of mutants that the hand-written properties alone kill.
+
+        Arguments changed in place and dtypes lost are left to the contract, which needs no reference and nobody writes.
+        """
+        of_formula = [found for found in self.counted if not breaks_contract(found[0].mutant)]
+        return self.killed_by(self.own, of_formula) / len(of_formula) if of_formula else 1.0
 
     @property
     def problems(self) -> list[str]:
@@ -90,6 +95,11 @@ class Audit:
             f"no mutant is named {name!r}: remove its declaration"
             for name in self.entry.equivalent
             if name not in names
+        ]
+        found += [
+            f"the erratum of {erratum.place} has no answer that computes what is printed; say in no_code why"
+            for erratum in self.entry.errata
+            if erratum.kind == "error" and not erratum.answers and not erratum.no_code
         ]
         if not self.alternatives:
             found.append("it has no right alternative")

@@ -65,7 +65,7 @@ class Draws:
             self.sizes.see(leaf.numel())
             if leaf.numel() and leaf.is_floating_point():
                 self.scales.see(float(leaf.abs().max()))
-                if leaf.dim() == 2 and leaf.shape[0] == leaf.shape[1] > 1:
+                if leaf.dim() == 2 and leaf.shape[0] == leaf.shape[1] > 1 and bool(leaf.isfinite().all()):
                     self.conditions.see(float(torch.linalg.cond(leaf)))
 
 

@@ -25,6 +25,7 @@ from autograder.sandbox.inside.device import call_on
 from autograder.sandbox.inside.functions import FAMILIES, Described
 from autograder.sandbox.inside.inert import InertModules
 from autograder.sandbox.inside.modules import MemoryModules, run_statements
+from autograder.sandbox.inside.pipes import PipeChannel
 
 MAX_FAILURES, MAX_NAMES, MAX_OUTPUT = 50, 4000, 4096
 _PLAIN = (
@@ -81,13 +82,13 @@ class Stub:
 
 
 class Worker:
-    """Serves one grader over one socket.
+    """Serves one grader over one channel, which accepts wire.TO_WORKER.
 
     reply, callback: bytes of tensors in one reply, and in the arguments of one callback.
     """
 
-    def __init__(self, fd: int, reply: int, callback: int) -> None:
-        self.channel = Channel(fd, wire.TO_WORKER)
+    def __init__(self, channel: Channel | PipeChannel, reply: int, callback: int) -> None:
+        self.channel = channel
         self.decoder = wire.Decoder(wire.TO_WORKER, self._from_grader)
         self.encoder = wire.Encoder(wire.Bounds(reply), self._to_grader)
         self.questions = wire.Encoder(wire.Bounds(callback), self._to_grader)

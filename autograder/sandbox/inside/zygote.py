@@ -125,7 +125,8 @@ class Zygote:
         """Keep the one socket, confine, serve, exit; nothing of the zygote's loop may run here."""
         status = 70
         try:
-            from autograder.sandbox.inside.channel import GREETING_BYTES, READY
+            from autograder.sandbox.inside import wire
+            from autograder.sandbox.inside.channel import GREETING_BYTES, READY, Channel
             from autograder.sandbox.inside.worker import Worker
 
             try:
@@ -134,7 +135,7 @@ class Zygote:
                 os.write(fd, f"{type(error).__name__}: {error}".encode()[:GREETING_BYTES].ljust(GREETING_BYTES))
                 return
             os.write(WORKER_FD, READY.ljust(GREETING_BYTES))
-            Worker(WORKER_FD, request["reply"], request["callback"]).serve()
+            Worker(Channel(WORKER_FD, wire.TO_WORKER), request["reply"], request["callback"]).serve()
             status = 0
         finally:
             os._exit(status)

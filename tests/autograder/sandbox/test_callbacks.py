@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 import torch
 
@@ -136,6 +138,38 @@ def test_a_callable_that_hangs_in_a_callback_is_a_timeout_of_the_outer_call(make
     with pytest.raises(TimedOut) as caught:
         worker.call("use", [Reference(lambda callable_: callable_())], seed=0)
     assert caught.value.call.function == "use"
+
+
+def hangs(x):
+    while True:
+        x = x + 0
+
+
+def sleeps_late(x):
+    time.sleep(0.7)
+    return x
+
+
+@pytest.mark.parametrize("function", [hangs, sleeps_late])
+def test_a_function_of_the_graders_that_hangs_is_a_fault_and_not_the_students_timeout(make_worker, function):
+    worker = make_worker("def use(f, x): return f(x)\ndef ok(): return 1", Limits(call=0.5))
+    with pytest.raises(Fault, match=r"stays with the grader takes more than 0\.5 s for one evaluation"):
+        worker.call("use", [Reference(function), 0.0], seed=0)
+    assert worker.call("ok", [], seed=0) == 1
+
+
+def test_what_a_callable_of_the_students_takes_in_a_callback_is_not_the_graders(make_worker):
+    worker = make_worker(
+        "import time\ndef spin(): time.sleep(0.4)\ndef use(f):\n    time.sleep(0.09)\n    return f(spin)",
+        Limits(call=0.5),
+    )
+
+    def slow(callable_):
+        callable_()
+        time.sleep(0.2)
+
+    with pytest.raises(TimedOut):
+        worker.call("use", [Reference(slow)], seed=0)
 
 
 def test_death_in_a_callback_is_the_students(make_worker):

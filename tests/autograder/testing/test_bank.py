@@ -78,3 +78,36 @@ def test_no_folder_of_the_bank_is_importable_beside_its_rooms(rooms, tmp_path):
     load_bank(rooms)
     with pytest.raises(ModuleNotFoundError):
         __import__("hypothesis_impostor")
+
+
+ERRATA = """
+
+from autograder.testing.errata import Erratum
+
+ERRATA = (
+    Erratum("double", "000", "eq. 2", printed="x²", correct="2 x", answers=(squared,)),
+    Erratum("double", "An old book", "p. 7", printed="x x", correct="2 x", kind="notation", answers=(squared,)),
+    Erratum("triple", "000", "eq. 3", printed="x³", correct="3 x"),
+)
+"""
+
+
+def with_errata(rooms, more=""):
+    path = rooms.hidden / "algebra" / "doubling.py"
+    path.write_text(path.read_text() + ERRATA + more)
+    return load_bank(rooms)["double"]
+
+
+def test_the_hint_of_a_misprinted_answer_says_where_it_is_misprinted(rooms):
+    entry = with_errata(rooms)
+    assert [erratum.equation for erratum in entry.errata] == ["eq. 2", "p. 7"]
+    (squared,) = entry.misconceptions
+    assert squared.hint == (
+        "Twice is not the square. Your source may be to blame: this is misprinted in the recitation notes of "
+        "5 March 2026, eq. 2 and in An old book, p. 7."
+    )
+
+
+def test_an_erratum_whose_answer_is_no_misconception_is_named(rooms):
+    with pytest.raises(BankError, match="summed is the answer of an erratum"):
+        with_errata(rooms, 'ERRATA += (Erratum("double", "000", "eq. 4", "x", "2 x", answers=(summed,)),)\n')

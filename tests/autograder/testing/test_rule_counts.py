@@ -10,6 +10,9 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from autograder.testing.rules import (
+    DETERMINANTS,
+    FACTORISATIONS,
+    INVERSES_AND_SOLVES,
     NO_AUTOGRAD,
     NO_CONV,
     NO_INVERSE,
@@ -196,3 +199,31 @@ def test_small_solves_may_be_allowed() -> None:
         rule.count([Operator("_linalg_solve_ex", ((5, 5), (5, 5)))], arguments)
         == "ran _linalg_solve_ex on a 5 x 5 matrix"
     )
+
+
+LARGE: list[tuple[str, Callable[..., Any]]] = [
+    ("inv", torch.linalg.inv),
+    ("solve", lambda A: torch.linalg.solve(A, A)),
+    ("det", torch.linalg.det),
+    ("slogdet", torch.linalg.slogdet),
+    ("logdet", lambda A: torch.logdet(A @ A.T)),
+    ("lu", torch.linalg.lu),
+    ("lu_factor", torch.linalg.lu_factor),
+    ("cholesky", lambda A: torch.linalg.cholesky(A @ A.T)),
+    ("qr", torch.linalg.qr),
+    ("svdvals", torch.linalg.svdvals),
+    ("eigvals", torch.linalg.eigvals),
+    ("eigh", lambda A: torch.linalg.eigh(A + A.T)),
+]
+
+
+@pytest.mark.parametrize(("label", "function"), LARGE, ids=[label for label, _ in LARGE])
+def test_small_matrices_may_be_factorised_and_large_ones_not(label: str, function: Callable[[Any], Any]) -> None:
+    signature = "f(A: Tensor[n, n], U: Tensor[n, k]) -> Tensor[n, n]"
+    rule = NoLargerThan("small", "small only", INVERSES_AND_SOLVES | DETERMINANTS | FACTORISATIONS, signature, "k")
+    A = torch.eye(5, dtype=torch.float64) * 2 + torch.arange(5, dtype=torch.float64) / 16
+    arguments = (A, A[:, :2])
+    large = recorded(lambda A, u, v: function(A))
+    small = recorded(lambda A, u, v: (function(A[:2, :2]), torch.linalg.qr(A[:, :2])))
+    assert "5 x 5" in (rule.count(large, arguments) or "")
+    assert rule.count(small, arguments) is None

@@ -108,6 +108,14 @@ def test_an_equivalent_mutant_does_not_count(audit):
     assert len(found.counted) == len(found.mutants) - 1
 
 
+def test_what_the_contract_catches_is_not_asked_of_hand_written_properties(audit):
+    found = audit(public=MORE)
+    kinds = {known.mutant.kind for known, _ in found.counted}
+    assert {"argument x changed in place", "dtype always float32"} <= kinds
+    assert found.killed_by(found.own) < len(found.counted)
+    assert found.own_share == 1
+
+
 def test_a_known_answer_is_cut_out_with_what_it_needs_and_no_more(tmp_path):
     module = tmp_path / "module.py"
     module.write_text(
@@ -127,3 +135,26 @@ def test_a_known_answer_that_needs_the_grader_is_refused(tmp_path):
     module.write_text("from reference.algebra.doubling import double\ndef answer(x):\n    return double(x)\n")
     with pytest.raises(BankError, match=r"reference\.algebra"):
         cut_out(module, "answer")
+
+
+MISPRINT = """
+
+from autograder.testing.errata import Erratum
+
+ERRATA = (
+    Erratum("double", "000", "eq. 2", printed="x²", correct="2 x", answers=(squared,)),
+    Erratum("double", "000", "eq. 5", printed="2", correct="2 x"),
+    Erratum("double", "000", "eq. 6", printed="2", correct="2 x", no_code="a misspelt word"),
+)
+"""
+
+
+def test_what_a_source_misprints_is_graded_or_the_reason_given(audit):
+    found = audit(hidden=MISPRINT)
+    assert [problem for problem in found.problems if "erratum" in problem] == [
+        "the erratum of the recitation notes of 5 March 2026, eq. 5 has no answer that computes what is printed; "
+        "say in no_code why"
+    ]
+    ((_, result),) = found.misconceptions
+    assert result.misconception is not None
+    assert result.misconception.hint.endswith("this is misprinted in the recitation notes of 5 March 2026, eq. 2.")

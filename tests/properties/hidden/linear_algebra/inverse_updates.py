@@ -8,6 +8,7 @@ from torch.linalg import matrix_norm
 
 from autograder.testing.answers import alternative_of, misconception_of
 from autograder.testing.assertions import assert_close
+from autograder.testing.errata import Erratum
 from autograder.testing.properties import given, properties_of
 from autograder.testing.record import Cases
 from autograder.testing.strategies import assume, generators, normal
@@ -75,7 +76,7 @@ def test_divides_the_determinant(student: Student, case: RankOneUpdate) -> None:
 @misconception_of(
     "sherman_morrison",
     hint="The sign of the correction: for A = I and u = v = e₁ the first entry grows from 1 to 2, so its inverse must "
-    "shrink from 1 to 1/2. One printed version of the formula has this sign wrong; its own derivation has it right.",
+    "shrink from 1 to 1/2: along u, a larger matrix has a smaller inverse.",
 )
 def plus_sign(A_inv: Tensor, u: Tensor, v: Tensor) -> Tensor:
     return A_inv + outer(A_inv @ u, v @ A_inv) / _denominator(A_inv, u, v)
@@ -144,6 +145,27 @@ def _guarded(denominator: Tensor) -> Tensor:
         raise ValueError("singular update")
     return denominator
 
+
+ERRATA = (
+    Erratum(
+        "sherman_morrison",
+        "000",
+        "eq. 1.29",
+        printed="(A + u vᵀ)⁻¹ = A⁻¹ + A⁻¹u vᵀA⁻¹ / (1 + vᵀA⁻¹u)",
+        correct="(A + u vᵀ)⁻¹ = A⁻¹ - A⁻¹u vᵀA⁻¹ / (1 + vᵀA⁻¹u), as its proof, eq. 1.35, has it",
+        counterexample="A = u = v = 1: printed 1 + 1/2, but the inverse of 2 is 1/2",
+        answers=(plus_sign,),
+    ),
+    Erratum(
+        "sherman_morrison",
+        "001",
+        "eq. 1.23",
+        printed="(A + u vᵀ)⁻¹ = A⁻¹ + A⁻¹u vᵀA⁻¹ / (1 + vᵀA⁻¹u)",
+        correct="(A + u vᵀ)⁻¹ = A⁻¹ - A⁻¹u vᵀA⁻¹ / (1 + vᵀA⁻¹u)",
+        counterexample="A = u = v = 1: printed 1 + 1/2, but the inverse of 2 is 1/2",
+        answers=(plus_sign,),
+    ),
+)
 
 EQUIVALENT_MUTANTS = {
     "sherman_morrison": {
