@@ -10,7 +10,19 @@ import click
 
 from autograder import __version__
 
-COMMANDS = ("grade", "check", "verify", "build", "release", "exercises", "doctor", "replay")
+COMMANDS = (
+    "grade",
+    "check",
+    "verify",
+    "build",
+    "release",
+    "regrade",
+    "export",
+    "forget",
+    "exercises",
+    "doctor",
+    "replay",
+)
 
 
 class Commands(click.Group):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -11,9 +12,9 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from autograder.course.config import Course, ProblemSet
-from autograder.course.leaks import Leak, Secret, leaks_in, secrets_in
+from autograder.course.leaks import Leak, Secret, leaks_in, secrets_in, secrets_of_text
 from autograder.course.notebook import instructor_notebook, sentences
-from autograder.course.prose import Block, BuildError, Code, read_prose
+from autograder.course.prose import Block, BuildError, Code, Posed, read_prose
 from autograder.course.release import write_notebook, write_release, write_student_files
 from autograder.course.solution import solution_cell
 from autograder.course.yaml_lines import shown
@@ -76,7 +77,11 @@ def write_source(folder: Path, built: BuiltSet, course: Course, bank: Bank, whee
     with tempfile.TemporaryDirectory() as temporary:
         release = Path(temporary) / name
         write_release(folder, release)
-        leaks = leaks_in(release, course_secrets(course, bank, seed))
+        secrets = course_secrets(course, bank, seed)
+        for block in built.blocks:
+            if isinstance(block, Posed):
+                secrets += secrets_of_text(block.private, f"{block.place}")
+        leaks = leaks_in(release, secrets)
     if leaks:
         raise BuildError(*(f"{name}: students would get what they must not have: {leak}" for leak in _few(leaks)))
 
@@ -114,7 +119,10 @@ def write_nbgrader_config(course_folder: Path, course: Course) -> bool:
     if path.exists():
         return False
     course_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_atomically(path, _NBGRADER_CONFIG.format(path=str(course.path.resolve())).encode())
+    policy, root = course.path.resolve(), course_folder.resolve()
+    inside = root.is_relative_to(policy.parent)  # then both move together
+    named = os.path.relpath(policy, root) if inside else str(policy)
+    write_atomically(path, _NBGRADER_CONFIG.format(path=named).encode())
     return True
 
 

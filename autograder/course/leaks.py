@@ -74,6 +74,12 @@ def secrets_in(rooms: Iterable[Path], public: Iterable[Path], published: Sequenc
     return [*secrets, _secret("seed", seed, "graded runs")] if len(seed) > 3 else secrets
 
 
+def secrets_of_text(text: str, origin: str) -> list[Secret]:
+    """The lines of a rubric or of a hidden result."""
+    lines = (_spaced(line.strip().lstrip("-* ")) for line in text.split("\n"))
+    return [_secret("line", line, origin) for line in lines if len(line) >= _LINE]
+
+
 def leaks_in(folder: Path, secrets: Sequence[Secret]) -> list[Leak]:
     """Every secret in the files below ``folder``, each once per file."""
     found: list[Leak] = []

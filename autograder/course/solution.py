@@ -80,7 +80,7 @@ def helpers_of(entry: Entry) -> dict[str, str]:
     found = {}
     for function in entry.record.functions:
         path, text, tree = _module(entry, function)
-        for statement in _needed(path, tree, function.name):
+        for statement in _needed(path, tree, function):
             if isinstance(statement, (ast.FunctionDef, ast.ClassDef)) and statement.name != function.name:
                 found[statement.name] = ast.get_source_segment(text, statement) or ""
             elif isinstance(statement, ast.Assign):
@@ -93,24 +93,20 @@ def _answer(entry: Entry, function: Function) -> str:
     """The body of the reference, what it needs of its module behind it. Its docstring becomes a comment."""
     path, text, tree = _module(entry, function)
     lines = text.split("\n")
-    own = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == function.name)
-    if [argument.arg for argument in own.args.args] != list(function.parsed.parameters):
-        raise BuildError(
-            f"{shown(path)}, line {own.lineno}: {function.name} takes other parameters than its record declares "
-            f"({', '.join(function.parsed.parameters)})"
-        )
-    body = own.body
-    documented = ast.get_docstring(own)
+    own = _own(path, tree, function)
+    body, documented = own.body, ast.get_docstring(own)
     comment = [f"    # {line}".rstrip() for line in documented.split("\n")] if documented else []
-    rest = body[1:] if documented else body
     start = (body[0].end_lineno or 0) if documented else body[0].lineno - 1
-    parts = ["\n".join([*comment, *lines[start : rest[-1].end_lineno]])]
-    for statement in _needed(path, tree, function.name):
-        if statement is own or _imported_anyway(statement):
-            continue
-        decorated = [decorator.lineno for decorator in getattr(statement, "decorator_list", [])]
-        first = min([statement.lineno, *decorated])
-        parts.append("\n".join(lines[first - 1 : statement.end_lineno]))
+    parts = ["\n".join([*comment, *lines[start : body[-1].end_lineno]])]
+    needed = _needed(path, tree, function)
+    used = {node.id for statement in needed for node in ast.walk(statement) if isinstance(node, ast.Name)}
+    for statement in needed:
+        if isinstance(statement, (ast.Import, ast.ImportFrom)):
+            if imported := _beyond_common(statement, used):
+                parts.append(imported)
+        elif statement is not own:
+            decorated = [decorator.lineno for decorator in getattr(statement, "decorator_list", [])]
+            parts.append("\n".join(lines[min([statement.lineno, *decorated]) - 1 : statement.end_lineno]))
     return "\n\n\n".join(parts)
 
 
@@ -125,32 +121,43 @@ def _module(entry: Entry, function: Function) -> tuple[Path, str, ast.Module]:
     return path, text, ast.parse(text)
 
 
-def _needed(path: Path, tree: ast.Module, name: str) -> Sequence[ast.stmt]:
+def _own(path: Path, tree: ast.Module, function: Function) -> ast.FunctionDef:
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name == function.name:
+            if [argument.arg for argument in node.args.args] != list(function.parsed.parameters):
+                raise BuildError(
+                    f"{shown(path)}, line {node.lineno}: {function.name} takes other parameters than its record "
+                    f"declares ({', '.join(function.parsed.parameters)})"
+                )
+            return node
+    raise BuildError(f"{shown(path)}: {function.name} is not a plain function of this module")
+
+
+def _needed(path: Path, tree: ast.Module, function: Function) -> Sequence[ast.stmt]:
+    _own(path, tree, function)
     try:
-        return needed_statements(path, tree, name, annotations=True)
+        return needed_statements(path, tree, function.name, annotations=True)
     except BankError as error:
         raise BuildError(str(error)) from None
 
 
-def _imported_anyway(statement: ast.stmt) -> bool:
-    """Whether every notebook has this import."""
-    if not isinstance(statement, (ast.Import, ast.ImportFrom)):
-        return False
-    if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
-        return True
-    wanted = {_import_key(statement, alias) for alias in statement.names}
+def _beyond_common(statement: ast.Import | ast.ImportFrom, used: set[str]) -> str:
+    """An import as far as it is used and not among IMPORTS; "" where nothing is left."""
+    module = getattr(statement, "module", None)
     common = {
-        _import_key(node, alias)
+        (getattr(node, "module", None), alias.name, alias.asname)
         for node in ast.parse(IMPORTS).body
         if isinstance(node, (ast.Import, ast.ImportFrom))
         for alias in node.names
     }
-    return wanted <= common
-
-
-def _import_key(statement: ast.Import | ast.ImportFrom, alias: ast.alias) -> tuple[str, str, str]:
-    module = (statement.module or "") if isinstance(statement, ast.ImportFrom) else ""
-    return module, alias.name, alias.asname or ""
+    left = [
+        alias
+        for alias in statement.names
+        if (alias.asname or alias.name.partition(".")[0]) in used and (module, alias.name, alias.asname) not in common
+    ]
+    if not left or module == "__future__":
+        return ""
+    return ast.unparse(ast.Import(left) if isinstance(statement, ast.Import) else ast.ImportFrom(module, left, 0))
 
 
 def _annotation(promise: Promise) -> str:

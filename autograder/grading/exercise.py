@@ -20,8 +20,8 @@ from autograder.testing.outcomes import Fault, Interrupted, OutOfMemory, Student
 from autograder.testing.properties import Property
 from autograder.testing.rules import Rule
 from autograder.testing.runner import Kind, Outcome, run_properties
-from autograder.testing.sandboxed import Sandboxed
 from autograder.testing.search import Options
+from autograder.testing.student import Student
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Graded:
 
 
 def grade_exercise(
-    entry: Entry, student: Sandboxed, sources: Sources, options: Options, properties: Sequence[Property] | None = None
+    entry: Entry, student: Student, sources: Sources, options: Options, properties: Sequence[Property] | None = None
 ) -> Graded:
     """Try every property (or only ``properties``) of the exercise. Points are added by credit.with_policy."""
     start = time.perf_counter()
@@ -69,7 +69,7 @@ def missing_result(entry: Entry, why: str) -> ExerciseResult:
     return _finish(entry, Verdict.MISSING, why, time.perf_counter())
 
 
-def _unusable(entry: Entry, student: Sandboxed, sources: Sources) -> tuple[Verdict, str] | None:
+def _unusable(entry: Entry, student: Student, sources: Sources) -> tuple[Verdict, str] | None:
     """Why the functions cannot be called at all, if they cannot."""
     try:
         missing = [function.name for function in entry.record.functions if not student.has(function.name)]
@@ -91,7 +91,7 @@ def _unusable(entry: Entry, student: Sandboxed, sources: Sources) -> tuple[Verdi
     return Verdict.MISSING, f"{text} The first statement that failed is {failed}."
 
 
-def _rules(entry: Entry, student: Sandboxed, sources: Sources) -> list[PropertyResult]:
+def _rules(entry: Entry, student: Student, sources: Sources) -> list[PropertyResult]:
     """One result per rule, by reading the sources and by counting operators on the dense cases."""
     names = [function.name for function in entry.record.functions]
     results = []
@@ -114,7 +114,7 @@ def _rules(entry: Entry, student: Sandboxed, sources: Sources) -> list[PropertyR
     return results
 
 
-def _counted(entry: Entry, student: Sandboxed, rule: Rule) -> str | None:
+def _counted(entry: Entry, student: Student, rule: Rule) -> str | None:
     """What the operators that ran say. They are self-reported, so they can only deny."""
     for function in entry.record.functions:
         for case in function.cases.dense:
@@ -129,7 +129,7 @@ def _counted(entry: Entry, student: Sandboxed, rule: Rule) -> str | None:
 
 
 def _explained(
-    entry: Entry, student: Sandboxed, sources: Sources, outcomes: Sequence[Outcome], result: ExerciseResult
+    entry: Entry, student: Student, sources: Sources, outcomes: Sequence[Outcome], result: ExerciseResult
 ) -> ExerciseResult:
     calls = [outcome.call for outcome in outcomes if outcome.kind is Kind.WRONG and outcome.call is not None]
     line = next((own_line(o, sources) for o in outcomes if o.error is not None and o.declared.public), "")

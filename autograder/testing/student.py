@@ -8,13 +8,16 @@ import functools
 import math
 import types
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from autograder.testing.outcomes import Call, WrongAnswer
 from autograder.testing.signature import Signature
 from autograder.testing.values import leaves
+
+if TYPE_CHECKING:
+    from autograder.sandbox.worker import LoadFailure
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +46,11 @@ class Student(abc.ABC):
     def simplest(self) -> dict[int, list[Any]]:
         """Simple inputs on which properties failed so far, by the id of the strategy that drew them."""
         return {}
+
+    @property
+    def failures(self) -> tuple[LoadFailure, ...]:
+        """The statements of the submission that raised when it was loaded. Untrusted text."""
+        return ()
 
     def begin(self, promises: Mapping[str, Signature]) -> None:
         """A new property begins: forget the last call, and hold answers to these promises."""
