@@ -122,7 +122,7 @@ def write_files():
     """ok: anywhere in the tree, in memory, or over what is there."""
     got = []
     folders = ["/", "/tmp", "/var/tmp", "/dev/shm", "/sandbox", "/project/inside", "/packages", "/dev", os.getcwd()]
-    folders += [tempfile.gettempdir()] if os.path.isdir("/tmp") else []
+    succeeds(folders, tempfile.gettempprefix(), lambda: folders.append(tempfile.gettempdir()))
 
     def write(path):
         with open(path, "wb") as file:

@@ -4,6 +4,7 @@ import ctypes
 import gc
 import inspect
 import os
+import re
 import socket
 import sys
 import types
@@ -65,7 +66,9 @@ def read_system_files():
         attempt(got, read, path)
     for path in ("/root", "/home", "/tmp", "/etc", "/var", "/run", "/proc/self"):
         attempt(got, lambda path=path: [path, *os.listdir(path)])
-    return [found for found in got if found not in (["/etc", "ld.so.cache"],)]
+    way_to_python = sys.base_prefix.strip("/").split("/")
+    skeleton = [["/etc", "ld.so.cache"], [f"/{way_to_python[0]}", *way_to_python[1:2]]]
+    return [found for found in got if found not in skeleton]
 
 
 def look_through_processes(grader, zygote):
@@ -137,7 +140,7 @@ def search_the_memory(marker):
                 position = content.find(first + second)
                 if position >= 0:
                     found = content[position : position + 60]
-                    if b"-" in found[len(first + second) :]:
+                    if re.match(rb"[0-9a-f]{32}", found[len(first + second) :]):
                         got.append(found.decode("latin-1"))
                 page += step
     return got

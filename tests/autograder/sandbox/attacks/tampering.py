@@ -151,7 +151,7 @@ def change_the_callback(f):
 
 
 def keep_the_callback_for_later(f):
-    """ok: and use it once more from a thread, between calls."""
+    """ok | died: and use it once more from a thread, while the answer is sent or between calls."""
     import threading
 
     def later():
