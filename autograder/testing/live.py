@@ -164,8 +164,9 @@ def _statement(name: str, value: Any) -> str | None:
     if not callable(value) or not own.isidentifier():
         return None
     for home in (*_HOMES, getattr(value, "__module__", None), "math"):
-        if home and home not in ("__main__", "builtins") and getattr(sys.modules.get(home), own, None) is value:
-            return f"from {home} import {own} as {name}"
+        for known in (own, name, own.removeprefix("linalg_")):
+            if home and home not in ("__main__", "builtins") and getattr(sys.modules.get(home), known, None) is value:
+                return f"from {home} import {known} as {name}"
     return f"{name} = {own}" if getattr(builtins, own, None) is value and own != name else None
 
 
