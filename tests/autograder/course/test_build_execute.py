@@ -57,5 +57,5 @@ def test_an_instructors_notebook_runs_from_top_to_bottom(name, tmp_path):
 def test_a_cell_that_fails_is_named(tmp_path):
     path = make_assignment(tmp_path, WARM_UP.replace('print("doubled:"', 'print("doubled:" + 1'))
     made, folder = built(load_course(path), "ps", tmp_path)
-    with pytest.raises(BuildError, match=r"cell 7 \(experiment_00_warm_up_1\) fails when it is run"):
+    with pytest.raises(BuildError, match=r"cell 8 \(experiment_00_warm_up_1\) fails when it is run"):
         execute(made.notebook, folder)
