@@ -230,3 +230,16 @@ def test_the_command_writes_no_zip_with_a_leak(tmp_path):
     assert run.exit_code == 1
     assert "hidden/algebra/doubling.py: Twice is not the square." in run.stderr
     assert not list(tmp_path.glob("*.zip"))
+
+
+@pytest.mark.parametrize(
+    "told", ["says that it is linear, and that every linear map is odd.", "two times x, entry by entry"]
+)
+def test_a_rubric_or_a_hidden_result_in_the_text_is_refused(tmp_path, told):
+    path = make_assignment(tmp_path, f"{WARM_UP}\nBy the way: {told}, is the whole result\n- 1 point: {told}\n")
+    course = load_course(path)
+    bank = bank_of(course)
+    wheel = tmp_path / "autograder-0-py3-none-any.whl"
+    wheel.write_bytes(b"")
+    with pytest.raises(BuildError, match="students would get"):
+        building.write_source(tmp_path / "out" / "ps", building.read_set(course, "ps", bank), course, bank, wheel)
