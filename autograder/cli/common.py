@@ -27,6 +27,14 @@ def open_course(config: Path | None, submissions: Sequence[Path] = ()) -> Course
         stop(str(error))
 
 
+def known_set(course: Course, name: str) -> None:
+    """End the command where a set that was named does not exist."""
+    from autograder.course.problems import did_you_mean
+
+    if name not in course.sets:
+        stop(f"{name}: {course.path.name} has no such set{did_you_mean(name, course.sets)}.")
+
+
 def choose(course: Course, names_in_bank: Sequence[str], assignments: Sequence[str], exercises: Sequence[str]) -> None:
     """End the command where a set or an exercise that was asked for does not exist."""
     from autograder.course.problems import did_you_mean

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from autograder.cli.common import open_course, stop
+from autograder.cli.common import known_set, open_course, stop
 
 EPILOG = """\b
 Examples:
@@ -32,17 +32,15 @@ def command(config: Path | None, sets: tuple[str, ...], kind: str, to: str | Non
 
     A student with an unresolved fault is left out of the set, with a sentence that says so.
     """
-    from autograder.course.problems import did_you_mean
+    course = open_course(config)
+    for name in sets:
+        known_set(course, name)
     from autograder.course.roster import load_roster
     from autograder.files import write_atomically
     from autograder.nbgrader import gradebook
     from autograder.nbgrader.export import FORMATS, marks
     from autograder.nbgrader.place import one_sentence, open_place
 
-    course = open_course(config)
-    for name in sets:
-        if name not in course.sets:
-            stop(f"{name}: {course.path.name} has no such set{did_you_mean(name, course.sets)}.")
     place = open_place(course, folder)
     left_out: list[str] = []
     with one_sentence():

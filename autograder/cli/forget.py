@@ -29,11 +29,11 @@ def command(config: Path | None, student: str, yes: bool, folder: Path | None) -
 
     The roster, downloaded archives and what the exchange holds are yours to clean: they are named at the end.
     """
+    course = open_course(config)
     from autograder.nbgrader import gradebook
     from autograder.nbgrader.forget import forget, held
     from autograder.nbgrader.place import one_sentence, open_place
 
-    course = open_course(config)
     place = open_place(course, folder)
     console = Console(highlight=False, soft_wrap=True)
     with one_sentence():

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from autograder.grading.batch import Task
     from autograder.grading.submission import Submission
     from autograder.grading.verdict import Report
+    from autograder.sandbox.zygote import Zygote
 
 EPILOG = """\b
 Examples:
@@ -30,7 +31,8 @@ Examples:
   autograder grade submitted/ --assignment ps00_core --html pages/ --json results.json
   autograder grade submitted/ --json - | jq '.submissions[].score'
 
-Exit status: 0 all graded, whatever the marks; 1 something could not be graded; 2 wrong usage."""
+Exit status: 0 all graded, whatever the marks; 1 something could not be graded, kept or written;
+2 wrong usage."""
 
 
 @click.command("grade", epilog=EPILOG)
@@ -71,9 +73,15 @@ def command(
     course = open_course(config, paths)
     level = usable_level(unsafe)
     require_device(device)
-    report = _graded(course, level, paths, assignments, exercises, seed, examples, jobs, device)
-    _write(report, json_to, html_to)
-    raise SystemExit(1 if any(submission.score is None for submission in report.submissions) else 0)
+    problems: list[str] = []
+
+    def complain(message: str) -> None:
+        problems.append(message)
+        warn(message)
+
+    report = _graded(course, level, paths, assignments, exercises, seed, examples, jobs, device, complain)
+    _write(report, json_to, html_to, complain)
+    raise SystemExit(1 if problems or any(submission.score is None for submission in report.submissions) else 0)
 
 
 def usable_level(unsafe: bool) -> Level:
@@ -114,21 +122,19 @@ def _graded(
     examples: int | None,
     jobs: int | None,
     device: str,
+    complain: Callable[[str], None],
 ) -> Report:
+    """The verdicts. ``complain`` is told what goes wrong beside the grading, which goes on."""
     import dataclasses
 
     from autograder.grading.intake import IntakeError, find_submissions
-    from autograder.sandbox.profiles import PROFILES
-    from autograder.sandbox.zygote import Zygote
 
     try:
         submissions = find_submissions(paths, assignments)
     except IntakeError as error:
         stop(str(error))
     limits = course.limits if examples is None else dataclasses.replace(course.limits, examples=examples)
-    with Zygote(
-        level, device=None if device == "cpu" else PROFILES[device]
-    ) as zygote:  # it imports torch while this process does
+    with _sandbox(level, device) as zygote:  # it imports torch while this process does
         from autograder.grading.batch import Batch
         from autograder.grading.child import Settings
         from autograder.grading.session import checked_bank, key_of, open_store, versions
@@ -140,16 +146,29 @@ def _graded(
         except ConfigError as error:
             stop(str(error))
         choose(course, list(bank), assignments, exercises)
-        seed = course_seed(course) if seed is None else seed
+        seed = course_seed(course, complain) if seed is None else seed
         settings = Settings(limits, seed, device)
         tasks = [_task(course, submission, assignments, exercises) for submission in submissions]
-        with open_store(store_path(course.path), warn) as store, _progress(tasks) as advance:
+        with open_store(store_path(course.path), complain) as store, _progress(tasks) as advance:
             key = key_of(course, bank, settings, level)
             batch = Batch(bank, zygote, store, settings, key, jobs or len(os.sched_getaffinity(0)))
             results = batch.grade(tasks, advance)
         if batch.store_problem:
-            warn(f"verdicts were not kept: {batch.store_problem}")
+            complain(f"not all verdicts were kept: {batch.store_problem}")
     return Report(schema=1, seed=seed, sandbox=level.value, device=device, versions=versions(), submissions=results)
+
+
+@contextlib.contextmanager
+def _sandbox(level: Level, device: str) -> Iterator[Zygote]:
+    from autograder.sandbox.profiles import PROFILES
+    from autograder.sandbox.zygote import Zygote
+
+    try:
+        zygote = Zygote(level, device=None if device == "cpu" else PROFILES[device])
+    except OSError as error:
+        stop(f"the sandbox cannot be started: {error.strerror or error}.", code=1)
+    with zygote:
+        yield zygote
 
 
 def _task(course: Course, submission: Submission, assignments: Sequence[str], exercises: Sequence[str]) -> Task:
@@ -191,23 +210,37 @@ def warn(message: str) -> None:
     Console(stderr=True, highlight=False, soft_wrap=True).print(f"autograder: {message}", markup=False)
 
 
-def _write(report: Report, json_to: str | None, html_to: Path | None) -> None:
-    """The report to where it was asked for; the table to the terminal, out of the way of JSON."""
+def _write(report: Report, json_to: str | None, html_to: Path | None, complain: Callable[[str], None]) -> None:
+    """The report to where it was asked for, then the table to the terminal, out of the way of JSON.
+
+    What cannot be written costs nothing else.
+    """
     from autograder.feedback.page import write_pages
     from autograder.feedback.text import print_result
     from autograder.grading.schema import write_report
     from autograder.reports.class_table import print_class
 
-    console = Console(stderr=json_to == "-")
-    if len(report.submissions) == 1:
-        print_result(console, report.submissions[0])
-    else:
-        print_class(console, report)
-    try:
-        if html_to is not None:
-            write_pages(report, html_to)
-            console.print(f"Pages: {html_to / 'index.html'}", highlight=False, soft_wrap=True, markup=False)
-        if json_to is not None:
-            write_report(json_to, report)
-    except OSError as error:
-        stop(f"{error.filename or json_to or html_to} could not be written: {error.strerror}", code=1)
+    console, pages = Console(stderr=json_to == "-"), list[Path]()
+
+    def show() -> None:
+        if len(report.submissions) == 1:
+            print_result(console, report.submissions[0])
+        else:
+            print_class(console, report)
+        if pages:
+            console.print(f"Pages: {pages[0]}", highlight=False, soft_wrap=True, markup=False)
+        console.file.flush()
+
+    outputs: list[tuple[str, Callable[[], object]]] = []
+    if html_to is not None:
+        outputs.append((str(html_to), lambda: pages.extend(write_pages(report, html_to))))
+    if json_to is not None:
+        outputs.append(("standard output" if json_to == "-" else json_to, lambda: write_report(json_to, report)))
+    for name, write in [*outputs, ("standard error" if console.stderr else "standard output", show)]:
+        try:
+            write()
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
+            complain(f"{getattr(error, 'filename', None) or name} could not be written: {why}.")
+            if name == "standard output":  # or Python says it again when it ends
+                os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from autograder.cli.common import open_course, stop
+from autograder.cli.common import known_set, open_course, stop
 from autograder.feedback.words import points
 
 if TYPE_CHECKING:
@@ -47,14 +47,12 @@ def command(
     Only what a changed property, reference, limit or submission touches is run again. Scores that a person gave stay;
     where they hide a new automatic score, they are listed. The gradebook is backed up first.
     """
-    from autograder.course.problems import did_you_mean
+    course = open_course(config)
+    known_set(course, assignment)
     from autograder.course.roster import load_roster
     from autograder.nbgrader import gradebook
     from autograder.nbgrader.place import one_sentence, open_place
 
-    course = open_course(config)
-    if assignment not in course.sets:
-        stop(f"{assignment}: {course.path.name} has no such set{did_you_mean(assignment, course.sets)}.")
     place = open_place(course, folder)
     with one_sentence():
         roster = load_roster(course)

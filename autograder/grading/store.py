@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
+import errno
 import os
 import sqlite3
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +26,7 @@ from autograder.grading.verdict import ExerciseResult, Verdict
 APPLICATION = 0x61677273  # "agrs" in the file's header: this is one of ours
 VERSION = 1
 PATIENCE = 30.0  # seconds to wait for another writer
+_FULL = "the disk is full; make room and start again, what was stored is kept"
 
 TABLES = """
     CREATE TABLE verdicts (key TEXT PRIMARY KEY, result BLOB NOT NULL, created TEXT NOT NULL);
@@ -114,6 +117,27 @@ class VerdictStore:
             raise LookupError(f"several stored counterexamples have ids that begin with {prefix!r}; give more of it")
         return StoredCounterexample(*rows[0])
 
+    def forget(self, keys: Iterable[str], sources: Iterable[bytes], examples: Iterable[str] = ()) -> int:
+        """Remove verdicts, and all that came from these sources, beyond recovery; how many rows that were.
+
+        keys: of verdicts.  sources: encoded.  examples: ids of further counterexamples.
+        """
+        with self._explaining():
+            self._connection.execute("PRAGMA secure_delete = ON")
+            with self._transaction():
+                found = set(examples)
+                for encoded in sources:
+                    rows = self._connection.execute("SELECT id FROM counterexamples WHERE sources = ?", (encoded,))
+                    found |= {row[0] for row in rows.fetchall()}
+                count = 0
+                for key in keys:
+                    count += self._connection.execute("DELETE FROM verdicts WHERE key = ?", (key,)).rowcount
+                for example in found:  # verdicts of older properties tell of the same sources
+                    mentions = "DELETE FROM verdicts WHERE instr(result, CAST(? AS BLOB))"
+                    count += self._connection.execute(mentions, (f'"{example}"',)).rowcount
+                    count += self._connection.execute("DELETE FROM counterexamples WHERE id = ?", (example,)).rowcount
+        return count
+
     def close(self) -> None:
         """Close the file. Calling it twice is fine."""
         self._connection.close()
@@ -188,20 +212,46 @@ class VerdictStore:
         try:
             yield
         except sqlite3.Error as error:
-            raise StoreError(f"{self.path}: {_advice(error)} ({error})") from error
+            raise StoreError(f"{self.path}: {_advice(error, self.path)} ({error})") from error
         except OSError as error:
             raise StoreError(f"{error.filename or self.path} cannot be used: {error.strerror or error}.") from error
 
 
-def _advice(error: sqlite3.Error) -> str:
+def _advice(error: sqlite3.Error, path: Path) -> str:
     match getattr(error, "sqlite_errorcode", 0) & 0xFF:
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
             return "not a verdict store, or damaged; move it away and grade again"
         case sqlite3.SQLITE_FULL:
-            return "the disk is full; make room and start again, what was stored is kept"
+            return _FULL
+        case sqlite3.SQLITE_CANTOPEN if _no_room(path.parent):
+            return _FULL
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
             return "no permission to write there; put grading.yml where you may write"
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return f"another run has kept it locked for {PATIENCE:.0f} s; wait for it and start again"
+            holder = _holder(path)
+            by = f"another run (process {holder})" if holder else "another run"
+            return f"{by} has kept it locked for {PATIENCE:.0f} s; wait for it or end it, and start again"
+        case sqlite3.SQLITE_IOERR:
+            return "the disk refuses (full, over quota or broken); start again once it works, what was stored is kept"
         case _:
             return "the store cannot be used"
+
+
+def _no_room(folder: Path) -> bool:
+    """Whether not even an empty file can be made in ``folder``: SQLite only says that it could not open its own."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return False
+    except OSError as error:
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def _holder(path: Path) -> str:
+    """The number of a process of this machine that holds a lock for writing on ``path``, where Linux tells; else ""."""
+    try:
+        inode = str(path.stat().st_ino)
+        rows = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+    except OSError:
+        return ""
+    found = [row[4] for row in rows if len(row) > 5 and row[3] == "WRITE" and row[5].rpartition(":")[2] == inode]
+    return next((pid for pid in found if pid != "-1" and pid != str(os.getpid())), "")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import shutil
+import sqlite3
 from pathlib import Path
 
 from nbgrader.api import MissingEntry
@@ -62,6 +64,8 @@ def forget(course: Course, place: Place, student: str, found: Held) -> list[str]
     for path in found.books:
         with gradebook.opened(f"sqlite:///{path}", course.id) as book:
             book.remove_student(student)
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            connection.execute("VACUUM")  # what was deleted is no longer in the file
     lines.append(f"removed {student} from the gradebook and {max(0, len(found.books) - 1)} backups")
     for report in found.reports:
         report.unlink()

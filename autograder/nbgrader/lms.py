@@ -32,7 +32,7 @@ LARGEST_FILE = 20 << 20
 LARGEST_IN_ALL = 4 << 30
 MOST_FILES = 20_000
 # Canvas: "doeana_LATE_1234_98765_ps00-1.ipynb"; Moodle: a folder "Ana Doe_1234_assignsubmission_file_".
-_CANVAS = re.compile(r"(?P<name>[^_/]+)_(?P<late>LATE_)?(?P<lms>\d+)_(?P<upload>\d+)_(?P<file>.+)")
+_CANVAS = re.compile(r"(?P<name>.+?)_(?P<late>LATE_)?(?P<lms>\d+)_(?P<upload>\d+)_(?P<file>.+)")
 _MOODLE = re.compile(r"(?P<name>[^/]+?)_(?P<lms>\d+)_assignsubmission_(file|onlinetext)_?/?(?P<file>.*)")
 KEPT = (".ipynb", ".py")
 
@@ -68,7 +68,7 @@ def _members(shown: str, archive: zipfile.ZipFile, zone: datetime.tzinfo) -> Ite
         if number >= MOST_FILES:
             yield f"{shown}: more than {MOST_FILES} files; the rest was left out."
             return
-        if info.is_dir() or any(is_debris(part) for part in PurePosixPath(info.filename).parts):
+        if info.is_dir() or any(map(is_debris, {*PurePosixPath(info.filename).parts} - {".."})):
             continue
         mode = info.external_attr >> 16
         total += info.file_size

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autograder.sandbox.limits import Limits
-from autograder.sandbox.worker import LoadFailure, Worker
 from autograder.sandbox.process import Client
+from autograder.sandbox.worker import LoadFailure, Worker
 from autograder.testing.student import Operator, Student
 
 

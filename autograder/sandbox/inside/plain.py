@@ -22,6 +22,7 @@ def main(options: dict[str, Any]) -> None:
     from autograder.sandbox.inside.warm import warm
 
     warm(options["quick"])
+    os.dup2(0, 2)  # until here it says why the worker does not start
     from autograder.sandbox.inside import wire
     from autograder.sandbox.inside.channel import GREETING_BYTES, READY
     from autograder.sandbox.inside.pipes import PipeChannel
@@ -49,6 +50,6 @@ def _own_pipes() -> tuple[int, int]:
         for descriptor in (source, sink):
             msvcrt.setmode(descriptor, os.O_BINARY)  # type: ignore[attr-defined, unused-ignore]
     null = os.open(os.devnull, os.O_RDWR)
-    for standard in (0, 1, 2):
+    for standard in (0, 1):
         os.dup2(null, standard)
     return source, sink

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ast
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from course_factory import RIGHT, make_course
+from course_factory import RIGHT, add_exercise
 
 from autograder.testing.bank import Rooms, load_bank
 
@@ -21,23 +20,12 @@ def autograder(*arguments, cwd):
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=200)
 
 
-@pytest.fixture
-def homework(tmp_path):
-    """What a student has: the public properties and a grading.yml without reference or hidden room."""
-    make_course(tmp_path)
-    shutil.rmtree(tmp_path / "reference")
-    shutil.rmtree(tmp_path / "tests" / "properties" / "hidden")
-    policy = tmp_path / "grading.yml"
-    text = policy.read_text()
-    policy.write_text(text.replace("reference: reference, ", "").replace(", hidden: tests/properties/hidden", ""))
-    return tmp_path
-
-
 def test_a_right_function_holds_without_any_reference(homework):
     (homework / "submission.py").write_text(RIGHT)
     run = autograder("check", cwd=homework)
     assert run.returncode == 0, run.stdout + run.stderr
     assert "Every public property holds" in run.stdout
+    assert "1 of 1 right." in run.stdout
 
 
 def test_a_wrong_function_gets_its_sentence_and_an_example(homework):
@@ -55,6 +43,16 @@ def test_what_is_not_begun_is_passed_over(homework, text):
     assert run.returncode == 1
     assert "None of the course's exercises" in run.stdout
     assert "instead of" not in run.stdout
+
+
+def test_what_comes_next_is_named_with_its_points_in_the_order_of_the_course(homework):
+    (homework / "tests/properties/hidden/algebra").mkdir(parents=True)
+    (homework / "reference/algebra").mkdir(parents=True)
+    add_exercise(homework, "again")
+    (homework / "submission.py").write_text(f"{RIGHT}\n\ndef again(x):\n    raise NotImplementedError\n")
+    run = autograder("check", cwd=homework)
+    assert run.stdout.rstrip().endswith("1 of 2 right, next: again (10 points).")
+    assert run.returncode == 0
 
 
 def test_asked_for_by_name_it_says_what_is_missing(homework):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -12,6 +13,7 @@ import nbformat
 from course_factory import HIDDEN, PUBLIC, REFERENCE, RIGHT, make_course
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"0" * 20).decode()
 TRIPLE = "def triple(x):\n    if x.dim() != 1:\n        raise ValueError('a vector is needed')\n    return 3 * x\n"
 POLICY = """
 course: {id: test, title: Test, timezone: Europe/Zurich}
