@@ -59,7 +59,8 @@ class _Watch:
         if self.saved.problem != self.told:
             self.told = self.saved.problem
             if self.told:
-                self._headline(self.told)
+                self._headline("nothing to check")
+                self.console.print(self.told, markup=False, highlight=False, soft_wrap=True)
         if submission is not None:
             self.stop()
             self._begin(submission)

@@ -14,7 +14,7 @@ from course_factory import RIGHT
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 from nbgrader_course import PNG, TRIPLE, answered, autograder, hand_in, make_nbgrader_course, nbgrader, scores
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 SECRET = "what-the-student-wrote"
 SQUARE = "def double(x):\n    if x.dim() != 1:\n        raise ValueError\n    return x * x"

@@ -9,7 +9,7 @@ import pytest
 from nbgrader.api import Gradebook
 from nbgrader_course import answered, autograder, hand_in, make_nbgrader_course, nbgrader, scores
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 NO_ERROR = "def double(x):\n    return x + x"  # wrong only where a matrix should raise ValueError
 
