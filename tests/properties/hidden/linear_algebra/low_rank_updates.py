@@ -186,8 +186,8 @@ def correction_alone(A_inv: Tensor, U: Tensor, C: Tensor, V: Tensor) -> Tensor:
 
 @misconception_of(
     "woodbury",
-    hint="The formula is right. A singular update has to be refused, though: look at the smallest singular value of "
-    "I + C V A⁻¹U. LU only complains when a pivot is exactly zero, and after rounding it hardly ever is.",
+    hint="The formula is right. A singular update has to be refused, though: look at the smallest singular value of I "
+    "+ C V A⁻¹U. LU only complains when a pivot is exactly zero, and after rounding it hardly ever is.",
 )
 def singular_update_accepted(A_inv: Tensor, U: Tensor, C: Tensor, V: Tensor) -> Tensor:
     one = torch.eye(len(C), dtype=C.dtype, device=C.device)
