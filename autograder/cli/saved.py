@@ -9,7 +9,7 @@ from autograder.cli.check import read_submission
 from autograder.grading.submission import Submission
 from autograder.grading.syntax import parse
 
-POLL = 0.03
+POLL = 0.02
 """Seconds between two looks."""
 PATIENCE = 0.4
 """Seconds that a file may be missing, empty or no Python before that is taken for what its author wants."""
@@ -61,6 +61,7 @@ class Saved:
             with os.scandir(self.file.parent) as entries:
                 found = [entry for entry in entries if entry.name.endswith((".py", self.file.suffix))]
                 stats = [(entry.name, entry.stat()) for entry in found]
+            stats.append(("", self.file.stat()))  # a folder's own entry may lag behind
         except OSError:
             return ()
         return tuple(sorted((name, s.st_size, s.st_mtime_ns, s.st_ino) for name, s in stats))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import subprocess
@@ -138,7 +137,7 @@ def test_the_generators_of_the_notebook_go_on_as_if_nothing_had_been(notebook):
 
 def test_stopping_it_says_on_which_input_the_function_was(notebook):
     def stopped(x):
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
         while True:
             pass
 
