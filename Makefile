@@ -1,7 +1,5 @@
 # The two commands: `make demo` and `make test`. Each sets up .venv first; a second call starts at once.
 BIN := .venv/bin
-DEMO := build/demo
-FIRST := sherman_morrison tweedie_posterior_mean relu_gaussian_moments init_weights
 
 .PHONY: help demo test lint types verify bench clean
 
@@ -11,8 +9,8 @@ help: ## Show this list
 .venv/ready: pyproject.toml constraints.txt .ci/setup
 	@.ci/setup
 
-demo: .venv/ready ## Grade a class of twelve varied submissions and say where the pages lie
-	@$(BIN)/autograder grade tests/demo/class $(FIRST:%=--exercise %) --html $(DEMO) --json $(DEMO)/report.json
+demo: .venv/ready ## Take a class through a whole course: build, hand in, collect, grade, return, export
+	@$(BIN)/python tests/demo/cycle.py
 
 test: .venv/ready ## Run the tests (at most five minutes)
 	@$(BIN)/python -m pytest -q -n auto -m "not slow"
