@@ -64,6 +64,7 @@ def instructor_notebook():
 
 def make_nbgrader_course(root: Path, policy: str = POLICY) -> Path:
     """The course with its set ``ps`` generated; the folder that nbgrader works in."""
+    root.mkdir(parents=True, exist_ok=True)
     make_course(root)
     second = {
         "double": "triple",
