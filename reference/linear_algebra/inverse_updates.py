@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, outer
 
-SINGULAR = 1e-12
+SINGULAR_UPDATE = 1e-12
 """Below this size of 1 + vᵀA⁻¹u the updated matrix counts as singular."""
 
 
@@ -23,6 +23,6 @@ def sherman_morrison(A_inv: Tensor, u: Tensor, v: Tensor) -> Tensor:
     A_inv_u = A_inv @ u
     v_A_inv = v @ A_inv
     denominator = 1 + v @ A_inv_u
-    if denominator.abs() < SINGULAR:
+    if denominator.abs() < SINGULAR_UPDATE:
         raise ValueError("A + u vᵀ is singular: 1 + vᵀA⁻¹u = 0")
     return A_inv - outer(A_inv_u, v_A_inv) / denominator
