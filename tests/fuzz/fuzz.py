@@ -10,80 +10,29 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import struct
 import sys
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import atheris
 
+sys.path.append(str(Path(__file__).resolve().parents[1] / "autograder" / "helpers"))
 with atheris.instrument_imports(include=["autograder", "zipfile", "tarfile", "gzip", "json", "ast", "tokenize"]):
     import msgspec
     import torch
+    from scripted_worker import WANTS, talk, written
 
     from autograder.grading.archive import ONE_STUDENT, in_archive
     from autograder.grading.folder import Folder
     from autograder.grading.names import RefusedError
     from autograder.grading.notebook import read_notebook
     from autograder.grading.sources import decoded, read_student
-    from autograder.sandbox.callables import Reference
     from autograder.sandbox.inside import wire
-    from autograder.sandbox.inside.channel import GREETING_BYTES, READY
-    from autograder.sandbox.levels import Level
-    from autograder.sandbox.worker import Worker
-    from autograder.testing.outcomes import Interrupted, StudentError, Unsendable
 
 FOUND = Path("build/fuzz")
-FRAME = struct.Struct("<HH")
 REPLIES = wire.Bounds(32 << 20)
-WANTS = ("value", "arguments", "operators", "traces")
-
-
-class Script:
-    """A worker whose replies are written already: the channel and the process of a conversation."""
-
-    level, beside = Level.FULL, None
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-
-    def spawn(self, limits: Any) -> Script:
-        return self
-
-    def channel(self, accepts: wire.Bounds) -> Script:
-        return self
-
-    def exactly(self, size: int, deadline: float | None) -> bytearray:
-        return bytearray(READY.ljust(GREETING_BYTES))
-
-    def idle(self) -> bool:
-        return True
-
-    def send(self, frame: wire.Frame, deadline: float | None = None) -> None:
-        pass
-
-    def receive(self, deadline: float | None = None) -> tuple[bytearray, bytearray]:
-        if len(self.data) < FRAME.size:
-            raise EOFError
-        skeleton, data = FRAME.unpack_from(self.data)
-        body = self.data[FRAME.size :]
-        self.data = body[skeleton + data :]
-        return bytearray(body[:skeleton]), bytearray(body[skeleton : skeleton + data])
-
-    def has_written(self) -> bool:
-        return False
-
-    def ended(self, seconds: float) -> bool:
-        return True
-
-    def end(self) -> tuple[int, float]:
-        return 0, 0.0
-
-    def close(self) -> None:
-        pass
 
 
 def decoder(data: bytes) -> None:
@@ -95,14 +44,7 @@ def decoder(data: bytes) -> None:
 
 
 def messages(data: bytes) -> None:
-    script = Script(data[1:])
-    worker = Worker(script, {"submission.py": ""}, "submission.py")
-    arguments = [torch.ones(2), (1.0, {"a": [None]}), Reference(torch.sin)]
-    with contextlib.suppress(Interrupted, StudentError, Unsendable, RecursionError):
-        while True:
-            worker.call("f", arguments, seed=0, want=WANTS[data[0] % len(WANTS) if data else 0])
-            if not script.data:
-                return
+    talk(data[1:], WANTS[data[0] % len(WANTS) if data else 0])
 
 
 def archives(data: bytes) -> None:
@@ -147,7 +89,7 @@ def seeds(target: str) -> Iterator[bytes]:
         answers.append(encode([2, "error", (["ValueError"], "text", ("a.py", 1, "line")), ""]))
         for number, answer in enumerate(answers):
             frames = [load, callback, answer] if number % 2 else [load, answer]
-            yield bytes([number]) + b"".join(FRAME.pack(len(s), len(d)) + bytes(s) + bytes(d) for s, d in frames)
+            yield bytes([number]) + written(frames)
     if target == "archives":
         for number, make in enumerate((_zip, _tar, _tar)):
             yield bytes([number]) + make("w:gz" if number == 2 else "w")

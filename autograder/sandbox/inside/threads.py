@@ -15,20 +15,47 @@ import os
 import select
 import socket
 import struct
+from collections.abc import Iterator
 
 THREADS = 64
 _RECEIVE, _SEND, _CONTINUE = 0xC0502100, 0xC0182101, 1  # SECCOMP_IOCTL_NOTIF_*, SECCOMP_USER_NOTIF_FLAG_CONTINUE
 _QUESTION, _ANSWER = struct.Struct("<QIIiIQ6Q"), struct.Struct("<QqiI")  # struct seccomp_notif, seccomp_notif_resp
 
 
+class Watch:
+    """Waits for events of descriptors; a number that was closed meanwhile may by then stand for another file."""
+
+    def __init__(self) -> None:
+        self._poll = select.poll()
+        self._closed: set[int] = set()
+
+    def add(self, fd: int) -> None:
+        """Wait for this one, too."""
+        self._poll.register(fd, select.POLLIN)
+
+    def remove(self, fd: int) -> None:
+        """Not any more, nor for what was seen of it already."""
+        with contextlib.suppress(KeyError):
+            self._poll.unregister(fd)
+        self._closed.add(fd)
+
+    def events(self) -> Iterator[tuple[int, int]]:
+        """(descriptor, event), without end."""
+        while True:
+            self._closed.clear()
+            for fd, event in self._poll.poll():
+                if fd not in self._closed:
+                    yield fd, event
+
+
 class ThreadCounts:
     """One count per worker. exit_number: of the system call that ends a thread.  handoff: what workers announce on."""
 
-    def __init__(self, poll: select.poll, exit_number: int) -> None:
-        self._poll, self._exit_number = poll, exit_number
+    def __init__(self, watch: Watch, exit_number: int) -> None:
+        self._watch, self._exit_number = watch, exit_number
         self._inbox, self.handoff = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._inbox.setblocking(False)
-        self._poll.register(self._inbox.fileno(), select.POLLIN)
+        self._watch.add(self._inbox.fileno())
         self._threads: dict[int, int] = {}
         self._workers: dict[int, int] = {}
 
@@ -43,15 +70,14 @@ class ThreadCounts:
         elif event & select.POLLIN:
             self._answer(fd)
         else:
-            self._poll.unregister(fd)  # every task behind it has ended; closed by forget
+            self._watch.remove(fd)  # every task behind it has ended; closed by forget
 
     def forget(self, worker: int) -> None:
         """A worker was reaped."""
         self._admit()
         listener = self._workers.pop(worker, None)
         if listener is not None:
-            with contextlib.suppress(KeyError):
-                self._poll.unregister(listener)
+            self._watch.remove(listener)
             del self._threads[listener]
             os.close(listener)
 
@@ -62,7 +88,7 @@ class ThreadCounts:
             except BlockingIOError:
                 return
             self._threads[fds[0]], self._workers[int(message)] = 1, fds[0]
-            self._poll.register(fds[0], select.POLLIN)
+            self._watch.add(fds[0])
 
     def _answer(self, listener: int) -> None:
         question = bytearray(_QUESTION.size)

@@ -13,7 +13,6 @@ import fcntl
 import gc
 import json
 import os
-import select
 import signal
 import socket
 import sys
@@ -63,28 +62,27 @@ class Zygote:
     def __init__(self, control: socket.socket, confinement: confine.Confinement, exit_number: int) -> None:
         self.control, self.confinement = control, confinement
         self.clients: dict[int, tuple[socket.socket, set[int]]] = {}
-        self.poll = select.poll()
-        self.poll.register(control.fileno(), select.POLLIN)
-        self.threads = threads.ThreadCounts(self.poll, exit_number)
+        self.watch = threads.Watch()
+        self.watch.add(control.fileno())
+        self.threads = threads.ThreadCounts(self.watch, exit_number)
         self.pid = os.getpid()
 
     def serve(self) -> None:
         """One message at a time."""
-        while True:
-            for fd, event in self.poll.poll():
-                if fd == self.control.fileno():
-                    message, fds, _, _ = socket.recv_fds(self.control, 100, 1)
-                    if not message:
-                        return
-                    self._connect(socket.socket(fileno=fds[0]))
-                elif self.threads.serves(fd):
-                    self.threads.serve(fd, event)
-                elif fd in self.clients:  # else it was closed by an earlier event of this round
-                    self._serve_client(*self.clients[fd])
+        for fd, event in self.watch.events():
+            if fd == self.control.fileno():
+                message, fds, _, _ = socket.recv_fds(self.control, 100, 1)
+                if not message:
+                    return
+                self._connect(socket.socket(fileno=fds[0]))
+            elif self.threads.serves(fd):
+                self.threads.serve(fd, event)
+            else:
+                self._serve_client(*self.clients[fd])
 
     def _connect(self, client: socket.socket) -> None:
         self.clients[client.fileno()] = client, set()
-        self.poll.register(client.fileno(), select.POLLIN)
+        self.watch.add(client.fileno())
 
     def _serve_client(self, client: socket.socket, workers: set[int]) -> None:
         try:
@@ -100,7 +98,7 @@ class Zygote:
             pass
         for pid in tuple(workers):  # the client is gone
             self._end(workers, pid)
-        self.poll.unregister(client.fileno())
+        self.watch.remove(client.fileno())
         del self.clients[client.fileno()]
         client.close()
 

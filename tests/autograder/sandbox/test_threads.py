@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 
 import pytest
 
-from autograder.sandbox.inside.threads import THREADS
+from autograder.sandbox.inside.threads import THREADS, Watch
 from autograder.sandbox.levels import Level
 from autograder.sandbox.worker import Worker
 from autograder.sandbox.zygote import Zygote
@@ -74,6 +75,20 @@ def test_threads_that_have_ended_do_not_count(make):
     assert worker.call("often", [], seed=0) == 4 * 2 * 64
     assert worker.call("hold", [], seed=0) == THREADS - 1
     assert worker.call("release", [], seed=0) == THREADS - 1
+
+
+def test_what_was_seen_of_a_closed_descriptor_is_not_taken_for_that_of_its_successor():
+    watch = Watch()
+    with socket.socketpair()[0] as first, socket.socketpair()[0] as second:
+        ends = {first.fileno(), second.fileno()}  # both hung up
+        for fd in ends:
+            watch.add(fd)
+        events = watch.events()
+        seen, _ = next(events)
+        (other,) = ends - {seen}
+        watch.remove(other)
+        assert next(events)[0] == seen, "not what was seen of the other in the same round"
+        watch.remove(seen)
 
 
 SCRIPT = """
