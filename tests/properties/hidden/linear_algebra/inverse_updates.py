@@ -170,7 +170,7 @@ ERRATA = (
 EQUIVALENT_MUTANTS = {
     "sherman_morrison": {
         "denominator = 1 + v @ A_inv_u => denominator = 1 + A_inv_u @ v": "the scalar product is symmetric",
-        "if denominator.abs() < SINGULAR_UPDATE: => if denominator.abs() <= SINGULAR_UPDATE:": "1e-12 itself cannot be hit",
+        "if denominator.abs() < SINGULAR_UPDATE: => if denominator.abs() <= SINGULAR_UPDATE:": "1e-12 is never hit",
     }
 }
 
