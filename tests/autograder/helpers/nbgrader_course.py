@@ -43,7 +43,7 @@ def instructor_notebook():
         metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     )
     cells = [new_markdown_cell("# One\nDoubling and tripling.", metadata=role("text_top", kind="markdown"))]
-    cells.append(new_code_cell("import torch", metadata=role("imports")))
+    cells.append(new_code_cell("import torch\nfrom autograder import check", metadata=role("imports")))
     for name, points, times in (("double", 10, 2), ("triple", 6, 3)):
         body = f"    ### BEGIN SOLUTION\n    return {times} * x\n    ### END SOLUTION"
         stub = f'def {name}(x):\n    """{times} x."""\n{body}'
