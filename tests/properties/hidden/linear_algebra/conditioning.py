@@ -116,6 +116,17 @@ def signed(A: Tensor) -> float:
 
 @misconception_of(
     "condition_number",
+    hint="eigvalsh reads only one triangle and takes A for symmetric, and even then a negative eigenvalue makes the "
+    "ratio negative. Use singular values: they are there for every matrix.",
+)
+def eigenvalues_of_a_triangle(A: Tensor) -> float:
+    _check(A)
+    values = torch.linalg.eigvalsh(A.double())
+    return (values[-1] / values[0]).item()
+
+
+@misconception_of(
+    "condition_number",
     hint="This is the inverse, σ_min / σ_max. κ ≥ 1, and it grows as A comes close to a singular matrix.",
 )
 def inverse_ratio(A: Tensor) -> float:
@@ -198,7 +209,7 @@ ERRATA = (
         correct="σ_max / σ_min; the ratio of eigenvalues only for symmetric positive definite A, of their sizes for "
         "normal A",
         counterexample="[[1, 1000], [0, 1]]: printed 1, true about 1e6; diag(1, -2): printed -1/2, true 2",
-        answers=(eigenvalues, signed),
+        answers=(eigenvalues, signed, eigenvalues_of_a_triangle),
     ),
 )
 _RATIO = "return math.inf if smallest {} SINGULAR * largest else largest / smallest"

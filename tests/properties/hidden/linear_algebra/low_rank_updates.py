@@ -66,7 +66,7 @@ def test_does_not_see_the_basis_of_the_small_space(
 @properties_of("woodbury")
 @given(case=UPDATES, generator=generators())
 def test_is_sherman_morrison_for_one_column(student: Student, case: LowRankUpdate, generator: torch.Generator) -> None:
-    """k = 1, C = 1: A⁻¹ - A⁻¹u vᵀA⁻¹ / (1 + vᵀA⁻¹u)"""
+    """For k = 1 and C = 1 it is the Sherman-Morrison formula"""
     u, v = normal(generator, 2, len(case.A))
     single = LowRankUpdate(case.A, case.A_inv, u[:, None] / matrix_norm(case.A_inv), eye(1), v[None, :])
     assume(in_domain(single))
@@ -113,6 +113,15 @@ def test_refuses_what_is_singular_up_to_rounding(
 )
 def plus_sign(A_inv: Tensor, U: Tensor, C: Tensor, V: Tensor) -> Tensor:
     return A_inv + A_inv @ U @ torch.linalg.solve(_capacitance(A_inv, U, C, V), C @ V @ A_inv)
+
+
+@misconception_of(
+    "woodbury",
+    hint="The correction is subtracted: for A = U = C = V = 1 the matrix grows from 1 to 2, so its inverse shrinks "
+    "from 1 to 1/2. The form with C⁻¹ also fails for a singular C; (I + C V A⁻¹U)⁻¹ C does without it.",
+)
+def as_printed(A_inv: Tensor, U: Tensor, C: Tensor, V: Tensor) -> Tensor:
+    return A_inv + A_inv @ U @ torch.linalg.inv(torch.linalg.inv(C) + V @ A_inv @ U) @ V @ A_inv
 
 
 @misconception_of(
@@ -218,7 +227,7 @@ ERRATA = (
         printed="(A + U C V)⁻¹ = A⁻¹ + A⁻¹U (C⁻¹ + V A⁻¹U)⁻¹ V A⁻¹",
         correct="(A + U C V)⁻¹ = A⁻¹ - A⁻¹U (C⁻¹ + V A⁻¹U)⁻¹ V A⁻¹",
         counterexample="n = k = 1, A = C = U = V = 1: printed 1 + 1/2, but the inverse of 2 is 1/2",
-        answers=(plus_sign,),
+        answers=(plus_sign, as_printed),
     ),
     Erratum(
         "woodbury",
@@ -227,7 +236,7 @@ ERRATA = (
         printed="(A + U C V)⁻¹ = A⁻¹ + A⁻¹U (C⁻¹ + V A⁻¹U)⁻¹ V A⁻¹",
         correct="(A + U C V)⁻¹ = A⁻¹ - A⁻¹U (C⁻¹ + V A⁻¹U)⁻¹ V A⁻¹",
         counterexample="n = k = 1, all 1: printed 1 + 1/2, but the inverse of 2 is 1/2",
-        answers=(plus_sign,),
+        answers=(plus_sign, as_printed),
     ),
 )
 
@@ -297,5 +306,6 @@ def elimination_by_hand(A_inv: Tensor, U: Tensor, C: Tensor, V: Tensor) -> Tenso
 # the determinant or an absolute threshold decides -> rejects_large_nearly_singular_update
 # the condition number decides, so a tiny multiple of I passes -> rejects_small_capacitance
 # the threshold of float64 used in float32 -> rejects_nearly_singular_update_in_float32
-# k columns one by one, each needing an invertible step -> takes_columns_together_or_in_turn, edge cases
+# k columns one by one, each needing an invertible step -> inverts_the_updated_matrix (an edge case)
+# elimination without row exchanges -> inverts_the_updated_matrix (the same edge case)
 # torch.eye(k) in float32 -> returns_what_is_promised

@@ -346,7 +346,7 @@ def transposed_outer_product(a: Tensor, b: Tensor) -> Tensor:
 # MᵀM, as for |M x|² -> agrees_with_automatic_differentiation
 # the value of the form returned as well or instead -> returns_what_is_promised
 # (Hessian, gradient): outputs exchanged -> returns_what_is_promised
-# finite differences with a tiny step: digits lost -> agrees_with_the_reference
+# finite differences with a tiny step: digits lost -> agrees_on_edge_cases, agrees_at_extreme_scales
 # torch.autograd, torch.func -> the rule
 # M += M.T in place -> keeps_its_arguments
 # a result that shares memory with M where x = 0 (returns M itself) -> is_the_curvature_in_every_direction

@@ -105,6 +105,7 @@ UPDATES = Cases(
         "n = k = 1": update(READABLE[1], tensor([[3]]), tensor([[0.5]])),
         "singular result, k = 1": update(READABLE[3], tensor([[1], [0]]), tensor([[-1], [0.5]])),
         "singular result, k = 2": update(READABLE[2], tensor([[1, 0], [0, 1]]), tensor([[1, 1], [2, 0]])),
+        "the first of two columns alone makes it singular": update(READABLE[2], eye(2), tensor([[-1, 1], [1, 0]])),
         "U = 0": update(READABLE[4], tensor([[0], [0]]), tensor([[1], [2]])),
         "the sign changes": update(READABLE[2], tensor([[2], [0]]), tensor([[-1], [3]])),
     },

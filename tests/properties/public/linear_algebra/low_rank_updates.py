@@ -159,6 +159,9 @@ UPDATES = Cases(
         ),
         "U = 0": update(READABLE[3], tensor([[0], [0]]), tensor([[2]]), tensor([[1, 2]])),
         "V A⁻¹U = 0": update(READABLE[5], tensor([[1], [0], [2]]), tensor([[3]]), tensor([[0, 4, 0]])),
+        "the first of two columns alone makes it singular": update(
+            READABLE[2], eye(2), eye(2), tensor([[-1, 1], [1, 0]])
+        ),
         "V A⁻¹U singular": update(
             READABLE[2], tensor([[1, 2], [0, 1]]), tensor([[1, 0], [1, 2]]), tensor([[1, 2]] * 2)
         ),
