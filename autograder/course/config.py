@@ -12,11 +12,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import jsonschema
-
 from autograder.course.dates import date_problem, instant
 from autograder.course.late import LateRule
 from autograder.course.problems import ConfigError, Key, Problem, did_you_mean, from_schema
+from autograder.course.schemas import jsonschema
 from autograder.course.yaml_lines import Document, read_yaml, shown
 
 

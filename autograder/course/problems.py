@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
-from jsonschema.exceptions import ValidationError
+from autograder.course.schemas import ValidationError
 
 Key = tuple[str | int, ...]
 

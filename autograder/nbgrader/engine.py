@@ -20,7 +20,7 @@ def ask(config: Path, assignment: str, submissions: Sequence[Path], *, unsafe: b
     """The verdicts on submissions, in order. Raises EngineError; what one student does never makes it fail."""
     request = Request(config=str(config), assignment=assignment, submissions=list(map(str, submissions)), unsafe=unsafe)
     run = subprocess.run(
-        [sys.executable, "-P", "-m", "autograder.nbgrader.fresh"],
+        [sys.executable, "-P", "-m", "autograder.nbgrader.serve"],
         input=msgspec.json.encode(request),
         stdout=subprocess.PIPE,
         cwd=config.parent,

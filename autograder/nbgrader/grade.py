@@ -61,9 +61,11 @@ class GradingExporter(NotebookExporter):
             raise EngineError(f"{course.path} has no set {coursedir.assignment_id}; its grade cells cannot be graded.")
         gradebook.private_folders(Path(coursedir.root))
         gradebook.back_up(coursedir.db_url)
-        with gradebook.opened(coursedir.db_url, coursedir.course_id) as book:
-            gradebook.recompute_penalties(book, course, roster_of(self))
         self._find_missing()
+        students = [Path(folder).parent.name for folder in self.parent.assignments]
+        with gradebook.opened(coursedir.db_url, coursedir.course_id) as book:
+            gradebook.name_students(book, roster_of(self), students)
+            gradebook.recompute_penalties(book, course, roster_of(self))
         due = [folder for folder in self.parent.assignments if self._will_be_graded(Path(folder))]
         self._ask(due)
 

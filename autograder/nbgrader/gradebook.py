@@ -6,7 +6,7 @@ import contextlib
 import datetime
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +156,15 @@ def recompute_penalties(
 def penalty(score: float | None, cost: Lateness | None) -> float:
     """Points that lateness costs, of a notebook's score."""
     return 0.0 if cost is None else round((score or 0.0) * cost.percent / 100, 4)
+
+
+def name_students(book: Any, roster: Roster, students: Iterable[str]) -> None:
+    """Call students by the roster's names, so that formgrader shows them."""
+    for student in students:
+        person = roster.people.get(student)
+        if person is not None and person.name:
+            first, _, last = person.name.rpartition(" ")
+            book.update_or_create_student(student, first_name=first or None, last_name=last)
 
 
 def faults(book: Any, course: Course, assignment: str, student: str) -> list[str]:

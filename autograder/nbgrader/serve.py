@@ -212,3 +212,7 @@ def main() -> None:
     request = msgspec.json.decode(sys.stdin.buffer.read(), type=Request)
     out.write(msgspec.json.encode(answer(request)))
     out.close()
+
+
+if __name__ == "__main__":
+    main()

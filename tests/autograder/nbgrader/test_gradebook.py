@@ -12,6 +12,7 @@ import pytest
 from course_factory import make_course
 
 from autograder.course.config import load_course
+from autograder.course.roster import Person, Roster
 from autograder.nbgrader import export, gradebook
 from autograder.nbgrader.export import Mark
 
@@ -63,6 +64,15 @@ def test_a_damaged_gradebook_is_one_sentence(book):
 def test_there_is_nothing_to_back_up_before_the_first_run(tmp_path):
     assert gradebook.back_up(f"sqlite:///{tmp_path / 'gradebook.db'}") is None
     assert gradebook.back_up("postgresql://somewhere/else") is None
+
+
+def test_students_are_called_by_the_rosters_names(tmp_path):
+    roster = Roster(
+        {"ana": Person("ana", name="Ana Maria Ruiz"), "ben": Person("ben"), "cem": Person("cem", name="Cem")}
+    )
+    with gradebook.opened(f"sqlite:///{tmp_path / 'gradebook.db'}", "test") as book:
+        gradebook.name_students(book, roster, ["ana", "ben", "stranger"])
+        assert [(s.id, s.first_name, s.last_name) for s in book.students] == [("ana", "Ana Maria", "Ruiz")]
 
 
 MARKS = [
