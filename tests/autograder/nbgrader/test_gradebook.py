@@ -5,8 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import sqlite3
 import stat
+import sys
+from pathlib import Path
 
 import pytest
 from course_factory import make_course
@@ -66,7 +69,8 @@ def test_there_is_nothing_to_back_up_before_the_first_run(tmp_path):
     assert gradebook.back_up("postgresql://somewhere/else") is None
 
 
-def test_students_are_called_by_the_rosters_names(tmp_path):
+def test_students_are_called_by_the_rosters_names(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)  # where alembic is
     roster = Roster(
         {"ana": Person("ana", name="Ana Maria Ruiz"), "ben": Person("ben"), "cem": Person("cem", name="Cem")}
     )
