@@ -17,4 +17,5 @@ def matrix_determinant_lemma(det_A: Tensor, A_inv: Tensor, U: Tensor, V: Tensor)
     Source: 000, section 1.2.3, a step in the proof of Fact 2.
     """
     small = V.T @ (A_inv @ U)
-    return det_A * torch.linalg.det(torch.eye(len(small), dtype=small.dtype, device=small.device) + small)
+    growth: Tensor = torch.linalg.det(torch.eye(len(small), dtype=small.dtype, device=small.device) + small)
+    return det_A * growth

@@ -27,4 +27,5 @@ def woodbury(A_inv: Tensor, U: Tensor, C: Tensor, V: Tensor) -> Tensor:
     eps = torch.finfo(A_inv.dtype).eps
     if singular_values[-1] <= ROUNDOFFS * len(C) * eps * singular_values[0].clamp(min=1):
         raise ValueError("A + U C V is singular: so is I + C V A⁻¹U")
-    return A_inv - A_inv @ U @ torch.linalg.solve(capacitance, C_V_A_inv)
+    response: Tensor = torch.linalg.solve(capacitance, C_V_A_inv)
+    return A_inv - A_inv @ U @ response
