@@ -210,11 +210,13 @@ class SaveScores(SaveAutoGrades):
         grade = self.gradebook.find_grade(role.grade_id, self.notebook_id, self.assignment_id, self.student_id)
         grade.auto_score = points_of(resources["autograder"].get(role.grade_id), float(role.points))
         grade.needs_manual_grade = grade.auto_score is None or grade.manual_score is not None
+        self.gradebook.db.commit()
 
     def _leave_to_a_person(self, cell: NotebookNode) -> None:
         name = cell.metadata.nbgrader.grade_id
         grade = self.gradebook.find_grade(name, self.notebook_id, self.assignment_id, self.student_id)
         grade.auto_score, grade.needs_manual_grade = None, True
+        self.gradebook.db.commit()
 
     def _add_comment(self, cell: NotebookNode, resources: Resources) -> None:
         results: Mapping[str, ExerciseResult] = resources["autograder"]
@@ -226,6 +228,7 @@ class SaveScores(SaveAutoGrades):
             cell.metadata.nbgrader.grade_id, self.notebook_id, self.assignment_id, self.student_id
         )
         comment.auto_comment = reasons(results[name])
+        self.gradebook.db.commit()
 
 
 class LatePenalty(LateSubmissionPlugin):

@@ -50,16 +50,19 @@ def instructor_notebook():
         cells.append(new_markdown_cell(f"## {name}", metadata=role(f"text_{name}", kind="markdown")))
         cells.append(new_code_cell(stub, metadata=role(f"{name}_solution", solution=True)))
         cells.append(new_code_cell(f'check("{name}", {name})', metadata=role(name, grade=True, points=points)))
+        if name == "double":  # what is saved after a written question must be saved, too
+            cells.append(_question())
     experiment = role("experiment_1") | {"tags": ["experiment"]}
     cells.append(new_code_cell("print(double(torch.ones(2)))", metadata=experiment))
-    question = "Why?\n\n=== BEGIN MARK SCHEME ===\nBecause.\n=== END MARK SCHEME ==="
-    cells.append(
-        new_markdown_cell(question, metadata=role("why", grade=True, solution=True, points=4, kind="markdown"))
-    )
     for number, cell in enumerate(cells):
         cell.id = f"cell-{number}"
     notebook.cells = cells
     return notebook
+
+
+def _question():
+    text = "Why?\n\n=== BEGIN MARK SCHEME ===\nBecause.\n=== END MARK SCHEME ==="
+    return new_markdown_cell(text, metadata=role("why", grade=True, solution=True, points=4, kind="markdown"))
 
 
 def make_nbgrader_course(root: Path, policy: str = POLICY) -> Path:
