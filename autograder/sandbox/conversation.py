@@ -30,6 +30,8 @@ from autograder.testing.outcomes import (
 )
 
 MAX_NESTING = 16
+AHEAD = 96 << 10
+"""Bytes of calls that are sent before the first is answered: a socket holds them, so sending never has to wait."""
 _GREETING_SECONDS, _NATURAL_DEATH_SECONDS = 30.0, 1.0
 _SIGKILL, _SIGXCPU = 9, 24  # not every system has names for them
 _MEMORY_TEXTS = ("not enough memory", "can't allocate memory", "cannot allocate memory", "std::bad_alloc")
@@ -46,14 +48,14 @@ class Conversation:
         self._decoder = wire.Decoder(bounds, self.exchange.decode)
         self._process = client.spawn(limits)
         self._channel = self._process.channel(bounds)
-        self._number = self._depth = 0
+        self._number = self._depth = self._size = 0
         self._deadline = self._nested = 0.0
         self._call: Call | None = None
         self.output = ""
         self.open = True
         self._await_confinement()
 
-    def request(self, operation: str, parameters: dict[str, Any], seconds: float, call: Call | None = None) -> Any:
+    def request(self, operation: str, parameters: Any, seconds: float, call: Call | None = None) -> Any:
         """The value of the reply. Raises StudentError, Unsendable, an Interrupted, or Fault.
 
         A request made while another one runs (a student's callable, called by a function the student called) shares
@@ -65,14 +67,11 @@ class Conversation:
             raise RecursionError("calls across the wall are nested too deeply")
         if self._depth == 0:
             self._deadline, self._call = time.monotonic() + seconds, call
-        self._number += 1
-        number, start = self._number, time.monotonic()
+        start = time.monotonic()
         self._depth += 1
         try:
-            try:
-                frame = self._encoder.encode([number, operation, parameters])
-            except wire.UnsendableError as error:
-                raise Fault(f"the grader wants to send {error}") from None
+            frame = self._frame(operation, parameters)
+            number = self._number
             self._send(frame)
             while True:
                 kind, value = self._receive(number)
@@ -88,6 +87,41 @@ class Conversation:
             self._depth -= 1
             if self._depth:
                 self._nested += time.monotonic() - start
+
+    def request_ahead(self, calls: Sequence[Any], until: float) -> list[Any]:
+        """Send several calls (their parameters) before the first is answered. -> values and StudentErrors, in order.
+
+        For calls in which no function of the grader's takes part. The list is shorter where not all could be sent at
+        once, and where one is not answered by ``until`` (of time.monotonic), whatever the reason: the worker is gone
+        then, and who was to blame is not known.
+        """
+        frames, first, space, room = list[wire.Frame](), self._number + 1, AHEAD, self.limits.reply
+        for parameters in calls:
+            frame = self._frame("call", parameters)
+            space -= sum(map(len, frame))
+            if frames and space < 0:
+                self._number -= 1
+                break
+            frames.append(frame)
+        self._deadline, self._call, answers = until, None, list[Any]()
+        try:
+            self._send(*frames)
+            for number in range(first, self._number + 1):
+                kind, value = self._receive(number)
+                room -= self._size
+                if kind == "callback" or room < 0:
+                    self.close()
+                    break
+                try:
+                    answers.append(self._result(kind, value))
+                except StudentError as error:
+                    answers.append(error)
+        except Interrupted:
+            pass
+        except BaseException:
+            self.close()
+            raise
+        return answers
 
     def close(self) -> tuple[int, float]:
         """Kill and reap the worker. -> (exit status, seconds of processor time); Fault when the zygote is dead."""
@@ -105,12 +139,20 @@ class Conversation:
             self.close()
             raise Fault(f"a worker cannot be confined: {greeting.decode('utf-8', 'replace')}")
 
-    def _send(self, frame: wire.Frame) -> None:
+    def _frame(self, operation: str, parameters: Any) -> wire.Frame:
+        """The next request."""
+        self._number += 1
+        try:
+            return self._encoder.encode([self._number, operation, parameters])
+        except wire.UnsendableError as error:
+            raise Fault(f"the grader wants to send {error}") from None
+
+    def _send(self, *frames: wire.Frame) -> None:
         """Send to a worker that must be waiting: whatever it has written before is a forgery."""
         try:
             if not self._channel.idle():
                 self._end_with_forgery_or_death()
-            self._channel.send(frame, self._deadline)
+            self._channel.send(*frames, deadline=self._deadline)
         except TimeoutError:
             self._end_with_timeout()
         except EOFError:
@@ -120,6 +162,7 @@ class Conversation:
         """(kind, value) of the next message, which must answer or interrupt request ``number``."""
         try:
             frame = self._channel.receive(self._deadline)
+            self._size = len(frame[1])
             message = self._decoder.decode(*frame)
             if type(message) is not list or len(message) != 4 or message[0] != number or type(message[0]) is not int:
                 raise wire.WireError("not an answer to this request")
@@ -172,7 +215,7 @@ class Conversation:
     def _call_handle(self, handle: Handle, method: str, arguments: tuple[Any, ...]) -> Any:
         function = (handle, method) if method else handle
         call = Call(f"the {handle.kind} it returned", arguments)
-        parameters = {"function": function, "arguments": list(arguments), "seed": None, "want": "value"}
+        parameters = [function, list(arguments), None, "value"]
         return self.request("call", parameters, self.limits.call, call)
 
     def _result(self, kind: str, value: Any) -> Any:
@@ -198,7 +241,7 @@ class Conversation:
         self._end_with(TimedOut("it took longer than it may", self._call))
 
     def _end_with_forgery_or_death(self) -> NoReturn:
-        if self._process.has_written():
+        if self._channel.has_written():
             self._end_with(Died("the grader's channel was written to before there was a request", self._call))
         self._end_with_death()
 

@@ -48,10 +48,6 @@ class PlainProcess:
         self._channel.accepts = accepts
         return self._channel
 
-    def has_written(self) -> bool:
-        """Whether something that it wrote waits to be read, rather than the end of its channel."""
-        return self._channel.has_written()
-
     def ended(self, seconds: float) -> bool:
         """Whether it ends within that time."""
         try:

@@ -13,8 +13,8 @@ from autograder.sandbox.limits import Limits
 class Channel(Protocol):
     """Frames with deadlines (of time.monotonic). TimeoutError when one is over, EOFError when the peer is gone."""
 
-    def send(self, frame: Frame, deadline: float | None = None) -> None:
-        """Send one frame."""
+    def send(self, *frames: Frame, deadline: float | None = None) -> None:
+        """Send frames, one after another."""
 
     def receive(self, deadline: float | None = None) -> tuple[bytearray, bytearray]:
         """Skeleton and data of the next frame; also WireError for one that is too large."""
@@ -25,15 +25,15 @@ class Channel(Protocol):
     def idle(self) -> bool:
         """True when nothing waits to be read."""
 
+    def has_written(self) -> bool:
+        """Whether something that the peer wrote waits to be read, rather than the end of the channel."""
+
 
 class Process(Protocol):
     """One running worker."""
 
     def channel(self, accepts: Bounds) -> Channel:
         """The grader's end of its channel; asked for once."""
-
-    def has_written(self) -> bool:
-        """Whether something that it wrote waits to be read, rather than the end of its channel."""
 
     def ended(self, seconds: float) -> bool:
         """Whether it ends within that time."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
@@ -13,9 +14,9 @@ from autograder.sandbox.inside import observe, wire
 from autograder.sandbox.inside.functions import Described
 from autograder.sandbox.limits import Limits
 from autograder.sandbox.process import Client
-from autograder.testing.outcomes import Call, Died, Interrupted
+from autograder.testing.outcomes import Call, Died, Interrupted, StudentError
+from autograder.testing.student import Want
 
-Want = Literal["value", "arguments", "operators", "traces"]
 Operators = list[tuple[str, tuple[tuple[int, ...], ...]]]
 
 
@@ -76,18 +77,28 @@ class Worker:
         Raises StudentError, UnsendableError, an Interrupted, or Fault.
         """
         conversation = self._running()
-        parameters = {"function": function, "arguments": list(arguments), "seed": seed, "want": want}
-        call = Call(function, tuple(arguments))
+        call, parameters = Call(function, tuple(arguments)), _parameters(function, arguments, seed, want)
         value = conversation.request("call", parameters, self.limits.call, call)
-        if want == "value":
-            return value
-        try:
-            if want == "traces":
-                return _read_traces(value, len(arguments))
-            return _read_operators(value) if want == "operators" else _read_arguments(value, arguments)
-        except wire.WireError as error:
-            conversation.close()
-            raise Died(f"the grader's channel was written to ({error})", call) from None
+        return self._read(value, call, want)
+
+    def call_ahead(self, calls: Sequence[tuple[Call, int, Want]], until: float) -> list[Any]:
+        """Several calls, each with its seed, sent before the first is answered. -> values and StudentErrors, in order.
+
+        No argument may be a function that stays here. Where a call cannot be answered by ``until`` (of time.monotonic),
+        or not without anything happening to the worker, the list ends before it, and the worker has ended, too: make
+        the calls one by one to learn which of them it is. Raises as load does.
+        """
+        answers: list[Any] = []
+        while len(answers) < len(calls):
+            conversation, rest = self._running(), calls[len(answers) :]
+            requests = [_parameters(call.function, call.arguments, seed, want) for call, seed, want in rest]
+            replies = conversation.request_ahead(requests, until)
+            with contextlib.suppress(Died):
+                for reply, (call, _, want) in zip(replies, rest, strict=False):
+                    answers.append(reply if isinstance(reply, StudentError) else self._read(reply, call, want))
+            if not conversation.open:
+                break
+        return answers
 
     def call_on(self, device: str, function: str, arguments: Sequence[Any], seed: int) -> tuple[list[str], Any]:
         """Call a function with its arguments moved to ``device`` ("cuda"), in a worker that may use it.
@@ -95,14 +106,7 @@ class Worker:
         -> (the kinds of devices of the result's tensors, self-reported; the result on the CPU). Raises as call does.
         """
         conversation = self._running()
-        parameters = {
-            "function": function,
-            "arguments": list(arguments),
-            "seed": seed,
-            "want": "value",
-            "device": device,
-        }
-        call = Call(function, tuple(arguments))
+        call, parameters = Call(function, tuple(arguments)), [*_parameters(function, arguments, seed), device]
         reply = conversation.request("call", parameters, self.limits.call, call)
         if type(reply) is not tuple or [type(part) for part in reply[:1]] != [list] or len(reply) != 2:
             conversation.close()
@@ -114,6 +118,18 @@ class Worker:
         """End the process, if there is one; the next call starts another."""
         if self._conversation is not None:
             self._conversation.close()
+
+    def _read(self, value: Any, call: Call, want: Want) -> Any:
+        """What a reply means. Died where it means nothing."""
+        if want == "value":
+            return value
+        try:
+            if want == "traces":
+                return _read_traces(value, len(call.arguments))
+            return _read_operators(value) if want == "operators" else _read_arguments(value, call.arguments)
+        except wire.WireError as error:
+            self.stop()
+            raise Died(f"the grader's channel was written to ({error})", call) from None
 
     def _running(self) -> Conversation:
         if self._conversation is not None and self._conversation.open:
@@ -133,6 +149,10 @@ class Worker:
             self._load_end = type(end)(f"loading the submission: {end.message}")
             raise self._load_end from None
         return conversation
+
+
+def _parameters(function: str, arguments: Sequence[Any], seed: int, want: Want = "value") -> list[Any]:
+    return [function, list(arguments), seed, want]
 
 
 def _read_loaded(reply: Any) -> Loaded:

@@ -39,13 +39,6 @@ class Process:
         """The grader's end."""
         return Channel(self.connection.fileno(), accepts)
 
-    def has_written(self) -> bool:
-        """Whether something that it wrote waits to be read, rather than the end of its channel."""
-        try:
-            return bool(self.connection.recv(1, socket.MSG_PEEK))
-        except ConnectionError:
-            return False
-
     def ended(self, seconds: float) -> bool:
         """Whether it ends within that time."""
         return bool(select.select([self.pidfd], [], [], seconds)[0])

@@ -10,8 +10,9 @@ import torch
 from autograder.testing import assertions
 from autograder.testing.compare import compare, typical_sizes
 from autograder.testing.outcomes import WrongAnswer
-from autograder.testing.properties import Property, Source
+from autograder.testing.properties import Property
 from autograder.testing.record import BadInput, Case, Cases, Exercise, Function
+from autograder.testing.search import Source
 from autograder.testing.student import Student
 from autograder.testing.values import leaves, map_tensors, upcast
 
@@ -73,7 +74,12 @@ def _value_properties(
         gate=True,
     )
     if cases.edges:
-        yield make("agrees_on_edge_cases", f"{name} is right on its edge cases", check.on(cases.edges), {})
+        yield make(
+            "agrees_on_edge_cases",
+            f"{name} is right on its edge cases",
+            check.on_an_edge,
+            {"edge": tuple(cases.edges.items())},
+        )
     if cases.extreme is not None:
         yield make(
             "agrees_at_extreme_scales",
@@ -136,18 +142,14 @@ class _Agreement:
             return
         self._check(student, case, torch.float32, self.typical)
 
-    def on(self, edges: Mapping[str, Case]) -> Callable[[Student], None]:
-        """Every edge case in turn; the message names the one that fails."""
-
-        def body(student: Student) -> None:
-            for name, case in edges.items():
-                try:
-                    self._check(student, case, torch.float64, self.typical)
-                except WrongAnswer as wrong:
-                    wrong.message = f"{name}: {wrong.message}"
-                    raise
-
-        return body
+    def on_an_edge(self, student: Student, edge: tuple[str, Case]) -> None:
+        """An edge case with its name; the message names it."""
+        name, case = edge
+        try:
+            self._check(student, case, torch.float64, self.typical)
+        except WrongAnswer as wrong:
+            wrong.message = f"{name}: {wrong.message}"
+            raise
 
     def on_device(self, device: str) -> Callable[[Student], None]:
         """Fixed cases only: what a device changes are kernels and the order of sums, not the formula."""
@@ -212,9 +214,11 @@ def _contract_properties(exercise: Exercise, function: Function, suffix: str) ->
         check.types,
         {"case": Cases(ordinary.dense, ordinary.drawn, function.cases.edges)},
     )
-    yield make("keeps_its_arguments", f"{name} leaves its arguments as they were", check.unchanged, {})
-    yield make("leaves_no_traces", f"{name} leaves nothing behind but its answer", check.traces, {})
-    yield make("accepts_strided_tensors", f"{name} works on tensors that are not contiguous", check.strided, {})
+    every: dict[str, Source] = {"arguments": tuple(check.fixed)}
+    dense: dict[str, Source] = {"arguments": tuple(check.dense)}
+    yield make("keeps_its_arguments", f"{name} leaves its arguments as they were", check.unchanged, every)
+    yield make("leaves_no_traces", f"{name} leaves nothing behind but its answer", check.traces, dense)
+    yield make("accepts_strided_tensors", f"{name} works on tensors that are not contiguous", check.strided, dense)
     yield make("is_repeatable", f"{name} gives the same answer to the same input", check.repeatable, {})
     for bad in function.bad_inputs:
         yield make(f"rejects_{bad.name}", bad.sentence, check.rejects(bad), {})
@@ -237,35 +241,32 @@ class _Contract:
             if problem is not None:
                 raise WrongAnswer(problem, got=got)
 
-    def unchanged(self, student: Student) -> None:
-        """Bit by bit, on every fixed case."""
-        for arguments in self.fixed:
-            after = student.arguments_after(self.function.name, arguments)
-            if len(after) == len(arguments) and all(map(_identical, leaves(after), leaves(arguments))):
-                continue
-            names = list(self.function.parsed.parameters)
-            changed = [
-                name
-                for name, new, old in zip(names, after, arguments, strict=False)
-                if not all(map(_identical, leaves(new), leaves(old)))
-            ]
-            raise WrongAnswer(f"changes its argument {' and '.join(changed) or names[0]} in place; work on a copy")
+    def unchanged(self, student: Student, arguments: tuple[Any, ...]) -> None:
+        """Bit by bit."""
+        after = student.arguments_after(self.function.name, arguments)
+        if len(after) == len(arguments) and all(map(_identical, leaves(after), leaves(arguments))):
+            return
+        names = list(self.function.parsed.parameters)
+        changed = [
+            name
+            for name, new, old in zip(names, after, arguments, strict=False)
+            if not all(map(_identical, leaves(new), leaves(old)))
+        ]
+        raise WrongAnswer(f"changes its argument {' and '.join(changed) or names[0]} in place; work on a copy")
 
-    def traces(self, student: Student) -> None:
+    def traces(self, student: Student, arguments: tuple[Any, ...]) -> None:
         """Nothing that the next function would feel: torch's defaults, gradients switched on, collected or off."""
         names = list(self.function.parsed.parameters)
-        for arguments in self.dense:
-            for trace, index in student.traces(self.function.name, arguments):
-                text = TRACES[trace].format(argument=names[index] if index >= 0 else "")
-                raise WrongAnswer(f"{text}; the next function would feel it")
+        for trace, index in student.traces(self.function.name, arguments):
+            text = TRACES[trace].format(argument=names[index] if index >= 0 else "")
+            raise WrongAnswer(f"{text}; the next function would feel it")
 
-    def strided(self, student: Student) -> None:
+    def strided(self, student: Student, arguments: tuple[Any, ...]) -> None:
         """A transposed or strided view holds the same numbers, so the answer is the same."""
         message = "gives another answer for the same numbers in a non-contiguous tensor"
-        for arguments in self.dense:
-            plain = student.call(self.function.name, arguments)
-            got = student.call(self.function.name, map_tensors(arguments, spread))
-            assertions.assert_same(self._defining(got, arguments), self._defining(plain, arguments), message)
+        plain = student.call(self.function.name, arguments)
+        got = student.call(self.function.name, map_tensors(arguments, spread))
+        assertions.assert_same(self._defining(got, arguments), self._defining(plain, arguments), message)
 
     def repeatable(self, student: Student) -> None:
         """The repeat runs in a fresh worker, with another seed and in another order."""

@@ -17,15 +17,11 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from hypothesis.strategies import SearchStrategy
-
-from autograder.testing.record import Cases
-from autograder.testing.search import Options, search
+from autograder.testing.search import Options, Source, search
 from autograder.testing.signature import Signature
 from autograder.testing.student import Student
 
 Body = Callable[..., None]
-Source = Cases[Any] | SearchStrategy[Any]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from autograder.testing.ahead import Ahead
 from autograder.testing.outcomes import (
     Call,
     Fault,
@@ -73,14 +74,18 @@ class Outcome:
 
 def run_properties(properties: Sequence[Property], student: Student, options: Options) -> Iterator[Outcome]:
     """Try one property after the other. Fault passes through; everything a student does becomes an Outcome."""
-    interruptions = 0
-    for tried in properties:
+    interruptions, ahead = 0, Ahead(properties, student, options)
+    for number, tried in enumerate(properties):
         if interruptions >= MAX_INTERRUPTIONS:
             yield Outcome(tried, Kind.NOT_TRIED, "not tried: too many calls before it had to be stopped")
             continue
         if options.deadline is not None and time.monotonic() > options.deadline:
             yield Outcome(tried, Kind.TIMEOUT, "the time for this exercise was used up before this property was tried")
             interruptions = MAX_INTERRUPTIONS
+            continue
+        start = time.perf_counter()
+        if ahead.holds(number):
+            yield Outcome(tried, Kind.PASSED, seconds=time.perf_counter() - start)
             continue
         outcome = run_property(tried, student, options)
         interruptions += outcome.interrupted

@@ -7,6 +7,7 @@ smallest failure seen so far is reported.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -28,7 +29,8 @@ SHRINKS = 150
 EXTRA_DRAWS = 3
 """Draws of the other parameters of a property for each fixed case."""
 
-Source = Cases[Any] | SearchStrategy[Any]
+Source = Cases[Any] | SearchStrategy[Any] | tuple[Any, ...]
+"""Where a parameter comes from; a tuple: fixed inputs, each of them tried once."""
 Body = Callable[..., None]
 
 
@@ -79,9 +81,6 @@ def search(
     body: Body, sources: Mapping[str, Source], student: Student, options: Options, exercise: str, name: str
 ) -> None:
     """Run ``body`` on fixed cases and random draws; raise the simplest failure. Interrupted and Fault pass through."""
-    if not sources:
-        body(student)
-        return
     own_seed = property_seed(options.seed, exercise, name)
     for drawn in inputs_of(sources, options, own_seed):
         if options.late:
@@ -89,15 +88,24 @@ def search(
         failure = _attempt(body, student, drawn)
         if failure is None:
             continue
-        if options.shrink:
+        if options.shrink and not are_fixed(sources):
             if _attempt(body, student, drawn) is None:
                 raise WrongAnswer("gives different answers for the same input")
             failure = _simplest(body, sources, student, options, own_seed, failure)
         failure.raise_(student)
 
 
+def are_fixed(sources: Mapping[str, Source]) -> bool:
+    """Whether nothing is drawn."""
+    return all(isinstance(source, tuple) for source in sources.values())
+
+
 def inputs_of(sources: Mapping[str, Source], options: Options, own_seed: int) -> Iterator[dict[str, Any]]:
     """The inputs of one property in order: fixed cases with a few draws of what else it takes, then random draws."""
+    if are_fixed(sources):
+        fixed = [source for source in sources.values() if isinstance(source, tuple)]
+        yield from (dict(zip(sources, values, strict=True)) for values in itertools.product(*fixed))
+        return
     named = next((name for name, source in sources.items() if isinstance(source, Cases)), None)
     others = {name: source for name, source in _strategies(sources).items() if name != named}
     if named is not None:
@@ -114,7 +122,8 @@ def inputs_of(sources: Mapping[str, Source], options: Options, own_seed: int) ->
 
 
 def _strategies(sources: Mapping[str, Source]) -> Strategies:
-    return {name: source.drawn if isinstance(source, Cases) else source for name, source in sources.items()}
+    drawn = {name: source.drawn if isinstance(source, Cases) else source for name, source in sources.items()}
+    return {name: strategy for name, strategy in drawn.items() if not isinstance(strategy, tuple)}
 
 
 def _extras(others: Strategies, options: Options, start: int) -> list[dict[str, Any]]:
@@ -124,7 +133,7 @@ def _extras(others: Strategies, options: Options, start: int) -> list[dict[str, 
 
 def _attempt(body: Body, student: Student, drawn: dict[str, Any]) -> _Failure | None:
     try:
-        body(student, **{name: _unused(value) for name, value in drawn.items()})
+        body(student, **unused(drawn))
     except UnsatisfiedAssumption:
         return None
     except Exception as error:
@@ -132,9 +141,9 @@ def _attempt(body: Body, student: Student, drawn: dict[str, Any]) -> _Failure | 
     return None
 
 
-def _unused(value: Any) -> Any:
+def unused(drawn: Mapping[str, Any]) -> dict[str, Any]:
     """A random generator is used up by a body: every attempt gets a copy at the drawn state. All else is a value."""
-    return value.clone_state() if isinstance(value, torch.Generator) else value
+    return {name: value.clone_state() if isinstance(value, torch.Generator) else value for name, value in drawn.items()}
 
 
 def _simplest(

@@ -8,7 +8,7 @@ import functools
 import math
 import types
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
@@ -18,6 +18,11 @@ from autograder.testing.values import leaves
 
 if TYPE_CHECKING:
     from autograder.sandbox.worker import LoadFailure
+
+
+Want = Literal["value", "arguments", "operators", "traces"]
+"""What is asked about a call: its value, or what Student.arguments_after, operators or traces tell."""
+Ask = tuple[Call, Want]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +79,16 @@ class Student(abc.ABC):
 
     @abc.abstractmethod
     def _call(self, function: str, arguments: tuple[Any, ...]) -> Any: ...
+
+    takes_several: bool = False
+    """Whether it takes several calls before it answers the first."""
+
+    def answers(self, asked: Sequence[Ask], until: float) -> list[Any]:
+        """What several calls return, or the StudentErrors that they raise, in order; fewer where anything else happens.
+
+        until: when to give up, on the clock of time.monotonic.
+        """
+        return []
 
     @abc.abstractmethod
     def has(self, function: str) -> bool:

@@ -9,6 +9,8 @@ import torch
 
 from autograder.sandbox.inside.functions import Described
 
+_LEAVES = {torch.Tensor, float, int, bool, str, type(None)}  # most of what there is; not all
+
 
 def map_tensors(value: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
     """``value`` with every tensor replaced by ``change(tensor)``; all else is kept."""
@@ -17,6 +19,8 @@ def map_tensors(value: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> A
 
 def map_leaves(value: Any, change: Callable[[Any], Any]) -> Any:
     """``value`` with every leaf replaced; described functions are containers of their parameters."""
+    if type(value) in _LEAVES:
+        return change(value)
     if isinstance(value, Described):
         return value.map(lambda leaf: map_leaves(leaf, change))
     if isinstance(value, tuple):
@@ -30,6 +34,8 @@ def map_leaves(value: Any, change: Callable[[Any], Any]) -> Any:
 
 def leaves(value: Any) -> list[Any]:
     """The leaves of nested containers, from left to right; dicts in the order of their keys."""
+    if type(value) in _LEAVES:
+        return [value]
     if isinstance(value, dict):
         return [leaf for key in sorted(value, key=str) for leaf in leaves(value[key])]
     if isinstance(value, (tuple, list)):

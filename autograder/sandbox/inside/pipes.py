@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from autograder.sandbox.inside.channel import packed
 from autograder.sandbox.inside.wire import Bounds, Frame, WireError
 
 _HEADER = struct.Struct("<II")
@@ -32,10 +33,9 @@ class PipeChannel:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    def send(self, frame: Frame, deadline: float | None = None) -> None:
+    def send(self, *frames: Frame, deadline: float | None = None) -> None:
         """Raises TimeoutError, EOFError."""
-        skeleton, data = frame
-        self.write(b"".join((_HEADER.pack(len(skeleton), len(data)), skeleton, data)), deadline)
+        self.write(packed(frames), deadline)
 
     def receive(self, deadline: float | None = None) -> tuple[bytearray, bytearray]:
         """Skeleton and data. Raises TimeoutError, EOFError, WireError."""
@@ -48,6 +48,10 @@ class PipeChannel:
         """True when nothing waits to be read and the peer has not hung up."""
         with self._changed:
             return not self._buffer and not self._over
+
+    def more(self) -> bool:
+        """Whether something was read that nobody has asked for yet."""
+        return self.has_written()
 
     def has_written(self) -> bool:
         """Whether something that the peer wrote waits to be read."""

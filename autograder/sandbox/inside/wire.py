@@ -12,6 +12,7 @@ subclass of any of these is refused. Decoding is strict; anything unexpected rai
 
 from __future__ import annotations
 
+import ctypes
 import dataclasses
 import math
 from collections.abc import Callable
@@ -39,6 +40,7 @@ DTYPES = (
     torch.complex64,
     torch.complex128,
 )
+_CPU = torch.device("cpu")
 _CODES = {dtype: code for code, dtype in enumerate(DTYPES)}
 _DTYPE_NAMES = {str(dtype).removeprefix("torch."): dtype for dtype in DTYPES}
 
@@ -140,7 +142,7 @@ class Encoder:
         data = bytearray(total)
         at = 0
         for (tensor, strides), size in zip(tensors, sizes, strict=True):
-            if tensor.numel():
+            if size:
                 _copy_out(tensor, strides, data, at, size)
             at += _padded(size)
         return skeleton, data
@@ -148,7 +150,9 @@ class Encoder:
     def _text(self, value: Any) -> Any:
         if len(value) > self.bounds.text:
             raise UnsendableError(f"a text of {len(value)} characters")
-        return value.encode("utf-8", "replace").decode() if type(value) is str else value
+        if type(value) is bytes or value.isascii():
+            return value
+        return value.encode("utf-8", "replace").decode()
 
     def _tensor(self, tensor: Tensor, tensors: list[tuple[Tensor, tuple[int, ...]]]) -> list[Any]:
         if torch._C._functorch.is_functorch_wrapped_tensor(tensor):
@@ -163,8 +167,7 @@ class Encoder:
             flags = REQUIRES_GRAD * tensor.requires_grad
             if not tensor.is_contiguous() and _span(tensor, tensor.stride()) <= MAX_GAPS * tensor.numel():
                 flags, strides = flags | STRIDED, tensor.stride()
-        detached = tensor.detach().resolve_conj().resolve_neg()
-        tensors.append((detached, strides))
+        tensors.append((tensor, strides))
         return [TENSOR, _CODES[tensor.dtype], flags, list(tensor.shape), list(strides)]
 
 
@@ -180,6 +183,7 @@ class Decoder:
         if len(skeleton) > self.bounds.skeleton or len(data) > self.bounds.data:
             raise WireError("frame too large")
         budget, position = self.bounds.nodes, 0
+        memory = ctypes.addressof(ctypes.c_char.from_buffer(data)) if data else 0
 
         def value(node: Any, depth: int = 0) -> Any:
             nonlocal budget, position
@@ -206,7 +210,7 @@ class Decoder:
             if node[0] == TUPLE:
                 return tuple([value(item, depth + 1) for item in node[1:]])
             if node[0] == TENSOR:
-                tensor, position = self._tensor(node, data, position)
+                tensor, position = self._tensor(node, data, memory, position)
                 return tensor
             if node[0] == COMPLEX and len(node) == 3 and type(node[1]) is float and type(node[2]) is float:
                 return complex(node[1], node[2])
@@ -226,10 +230,12 @@ class Decoder:
             raise WireError("text too long")
         return text
 
-    def _tensor(self, node: list[Any], data: bytearray, at: int) -> tuple[Tensor, int]:
+    def _tensor(self, node: list[Any], data: bytearray, memory: int, at: int) -> tuple[Tensor, int]:
+        """memory: where ``data`` lies.  at: where in it the tensor begins. -> the tensor, and where the next begins."""
         _, code, flags, shape, strides = node
-        if any(type(number) is not int or number < 0 for number in (code, flags, *shape, *strides)):
-            raise WireError("tensor header")
+        for number in (code, flags, *shape, *strides):
+            if type(number) is not int or number < 0:
+                raise WireError("tensor header")
         allowed = STRIDED | REQUIRES_GRAD if self.bounds.layout else 0
         if flags & ~allowed or code >= len(DTYPES) or len(shape) > MAX_DIMENSIONS:
             raise WireError("tensor header")
@@ -239,15 +245,14 @@ class Decoder:
             span = 1 + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
         if span * dtype.itemsize > len(data) - at:
             raise WireError("tensor size")
-        if not span:
-            tensor = torch.empty(shape, dtype=dtype)
-        elif dtype is torch.bool:  # a byte other than 0 and 1 in a bool tensor is undefined behaviour
-            tensor = torch.frombuffer(data, dtype=torch.uint8, count=span, offset=at) != 0
-        else:
-            tensor = torch.frombuffer(data, dtype=dtype, count=span, offset=at)
-        if self.bounds.layout and span:
-            tensor = tensor.clone()  # memory of its own, as a tensor has that was made in this process
-        tensor = tensor.as_strided(shape, strides) if span and flags & STRIDED else tensor.reshape(shape)
+        strided = span and flags & STRIDED
+        tensor = torch.empty([span] if strided else shape, dtype=dtype, device=_CPU)
+        if dtype is torch.bool and span:  # a byte other than 0 and 1 in a bool tensor is undefined behaviour
+            tensor.view(-1).copy_(torch.frombuffer(data, dtype=torch.uint8, count=span, offset=at))
+        elif span:
+            ctypes.memmove(tensor.data_ptr(), memory + at, span * dtype.itemsize)
+        if strided:
+            tensor = tensor.as_strided(shape, strides)
         if flags & REQUIRES_GRAD:
             tensor.requires_grad_()
         return tensor, at + _padded(span * dtype.itemsize)
@@ -266,6 +271,13 @@ def _span(tensor: Tensor, strides: tuple[int, ...]) -> int:
 
 def _copy_out(tensor: Tensor, strides: tuple[int, ...], data: bytearray, at: int, size: int) -> None:
     """Copy into data; the gaps of a strided layout stay zero: what lies between the entries is not the worker's."""
+    if tensor.is_conj() or tensor.is_neg() or not (strides or tensor.is_contiguous()):
+        tensor = tensor.detach().resolve_conj().resolve_neg()
+        tensor = tensor if strides else tensor.contiguous()
+    if tensor.is_cpu and tensor.data_ptr() and _has_no_gaps(tensor, strides):
+        data[at : at + size] = ctypes.string_at(tensor.data_ptr(), size)
+        return
+    tensor = tensor.detach()
     flat = torch.frombuffer(data, dtype=tensor.dtype, count=size // tensor.element_size(), offset=at)
     if not strides:
         flat.view(tensor.shape).copy_(tensor)
@@ -273,3 +285,10 @@ def _copy_out(tensor: Tensor, strides: tuple[int, ...], data: bytearray, at: int
     for axis, stride in enumerate(strides):  # a copy may not write one place twice, as in an expanded tensor
         tensor = tensor.narrow(axis, 0, 1) if stride == 0 else tensor
     flat.as_strided(tensor.shape, strides).copy_(tensor)
+
+
+def _has_no_gaps(tensor: Tensor, strides: tuple[int, ...]) -> bool:
+    """Whether its memory holds just what is sent: its entries in a row, or a matrix column by column."""
+    if not strides:
+        return tensor.is_contiguous()
+    return tensor.dim() > 1 and tensor.stride() == strides and tensor.mT.is_contiguous()

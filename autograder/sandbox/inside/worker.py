@@ -1,9 +1,10 @@
 """The loop that runs student code. Everything in this process is untrusted once the sources are loaded.
 
-Requests and replies are lists: [number, "load" | "call", parameters] is answered by [number, "ok" | "error" |
-"unsendable", value, output]. While a call runs, student code may call a function that stayed with the grader: the
-worker sends [number, "callback", [reference, arguments], ""] and waits for [number, "answer", {"value"}] or [number,
-"refuse", {"kind", "text"}]; the grader may first make further requests, which nest.
+Requests and replies are lists: [number, "load", {parameters}] or [number, "call", [parameters]] is answered by
+[number, "ok" | "error" | "unsendable", value, output]. Several requests may come at once; they are done in order. While
+a call runs, student code may call a function that stayed with the grader: the worker sends [number, "callback",
+[reference, arguments], ""] and waits for [number, "answer", {"value"}] or [number, "refuse", {"kind", "text"}]; the
+grader may first make further requests, which nest.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from autograder.sandbox.inside.inert import InertModules
 from autograder.sandbox.inside.modules import MemoryModules, run_statements
 from autograder.sandbox.inside.pipes import PipeChannel
 
-MAX_FAILURES, MAX_NAMES, MAX_OUTPUT = 50, 4000, 4096
+MAX_FAILURES, MAX_NAMES, MAX_OUTPUT, MAX_UNSENT = 50, 4000, 4096, 64 << 10
 _PLAIN = (
     bool,
     int,
@@ -96,19 +97,24 @@ class Worker:
         self.stubs: dict[int, Stub] = {}
         self.files: dict[str, str] = {}
         self.module: Any = None
+        self.draws = True  # whether the sources mention the random modules at all, which take long to seed
         self.number = 0
         self.asking = threading.RLock()
         self.output = Output()
         sys.stdout = sys.stderr = self.output
 
     def serve(self) -> None:
-        """Until the grader hangs up."""
+        """Until the grader hangs up. Replies to requests that came together leave together."""
+        replies: list[wire.Frame] = []
         while True:
+            if not self.channel.more() or sum(len(data) for _, data in replies) > MAX_UNSENT:
+                self.channel.send(*replies)
+                replies.clear()
             try:
                 frame = self.channel.receive()
             except EOFError:
                 return
-            self._answer(*self.decoder.decode(*frame))
+            replies.append(self._answer(*self.decoder.decode(*frame)))
 
     def ask(self, reference: int, arguments: tuple[Any, ...]) -> Any:
         """Call a function of the grader; serve what the grader asks meanwhile."""
@@ -124,20 +130,20 @@ class Worker:
                     return parameters["value"]
                 if operation == "refuse":
                     raise (TypeError if parameters["kind"] == "TypeError" else ValueError)(parameters["text"])
-                self._answer(number, operation, parameters)
+                self.channel.send(self._answer(number, operation, parameters))
 
-    def _answer(self, number: int, operation: str, parameters: dict[str, Any]) -> None:
-        """Do one request and send its reply."""
+    def _answer(self, number: int, operation: str, parameters: Any) -> wire.Frame:
+        """Do one request. -> its reply."""
         outer, self.number = self.number, number
         try:
-            value = self._load(**parameters) if operation == "load" else self._call(**parameters)
+            value = self._load(**parameters) if operation == "load" else self._call(*parameters)
             frame = self.encoder.encode([number, "ok", value, self.output.take()])
         except wire.UnsendableError as error:
             frame = self.encoder.encode([number, "unsendable", str(error)[:500], self.output.take()])
         except BaseException as error:
             frame = self.encoder.encode([number, "error", self._describe(error), self.output.take()])
         self.number = outer
-        self.channel.send(frame)
+        return frame
 
     def _load(self, files: dict[str, str], main: str) -> dict[str, Any]:
         """Run the main file. -> names of the callables it defines; failures as (file, line, kinds, text)."""
@@ -149,7 +155,7 @@ class Worker:
                 file, at, _ = trace or (main, line, "")
                 failures.append((file, at or line, kinds, text))
 
-        self.files = files
+        self.files, self.draws = files, any("random" in text for text in files.values())
         sys.meta_path.insert(0, InertModules())
         sys.meta_path.insert(0, MemoryModules(files, main))
         name = main.rpartition("/")[2].removesuffix(".py")
@@ -170,8 +176,9 @@ class Worker:
             function = getattr(*function)
         if seed is not None:
             torch.default_generator.manual_seed(seed)
-            random.seed(seed)
-            np.random.seed(seed % 2**32)
+            if self.draws:
+                random.seed(seed)
+                np.random.seed(seed % 2**32)
         if device:
             return call_on(device, function, arguments)
         if want == "operators":

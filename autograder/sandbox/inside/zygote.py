@@ -18,7 +18,7 @@ import socket
 import sys
 from typing import Any
 
-from autograder.sandbox.inside import confine, threads
+from autograder.sandbox.inside import confine, pages, threads
 from autograder.sandbox.inside.ahead import import_ahead
 from autograder.sandbox.inside.warm import warm
 
@@ -48,6 +48,8 @@ def main(control_fd: int, options: dict[str, Any]) -> None:
     confine.die_with_parent(parent)  # forgotten by the kernel when the uid changed
     gc.collect()
     gc.disable()
+    if not options["quick"]:
+        pages.collapse()
     gc.freeze()
     control = socket.socket(fileno=control_fd)
     me = os.pidfd_open(os.getpid())

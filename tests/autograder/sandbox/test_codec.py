@@ -311,7 +311,7 @@ def test_a_flood_meets_the_deadline_although_it_never_has_to_be_waited_for(pair)
 def test_a_peer_that_does_not_read_meets_the_deadline(pair):
     channel, _ = pair
     with pytest.raises(TimeoutError):
-        channel.send((b"", bytearray(1 << 24)), soon())
+        channel.send((b"", bytearray(1 << 24)), deadline=soon())
 
 
 def test_a_frame_larger_than_accepted_is_refused_by_its_header(pair):
@@ -327,4 +327,4 @@ def test_a_closed_peer_is_an_end_of_file(pair):
     with pytest.raises(EOFError):
         channel.receive(time.monotonic() + 60)
     with pytest.raises(EOFError):
-        channel.send((b"a", bytearray()), time.monotonic() + 60)
+        channel.send((b"a", bytearray()), deadline=time.monotonic() + 60)
