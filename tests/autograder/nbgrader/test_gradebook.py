@@ -70,6 +70,7 @@ def test_there_is_nothing_to_back_up_before_the_first_run(tmp_path):
 
 
 def test_students_are_called_by_the_rosters_names(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)  # where alembic is
     roster = Roster(
         {"ana": Person("ana", name="Ana Maria Ruiz"), "ben": Person("ben"), "cem": Person("cem", name="Cem")}
