@@ -22,6 +22,7 @@ import numpy as np
 import torch
 
 from autograder.feedback.cleaning import clean, cut
+from autograder.sandbox.callables import Reference
 from autograder.sandbox.inside.functions import Described
 
 LIMIT = 400
@@ -78,6 +79,8 @@ def _text(value: Any, style: Style, depth: int) -> str:
         return "…"
     if type(value) is torch.Tensor:
         return _tensor(value, style)
+    if isinstance(value, Reference):
+        return _text(value.function, style, depth + 1)
     if isinstance(value, Described):
         return f"{clean(type(value).__name__, 60)}({_named(value.parameters(), style, depth, '{}={}')})"
     if type(value) is tuple:

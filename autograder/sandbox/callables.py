@@ -40,6 +40,9 @@ class Reference:
             self.points.append(tuple(a.detach().clone() if isinstance(a, torch.Tensor) else a for a in arguments))
         return self.function(*arguments)
 
+    def __repr__(self) -> str:
+        return f"<lent: {self.function!r}>"
+
     def note(self, error: Exception) -> None:
         """Remember why it could not be evaluated; the student only learns that it could not."""
         if len(self.refusals) < MAX_REFUSALS:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from autograder.feedback.snippet import snippet
 from autograder.feedback.values import LIMIT, readable, readable_pair
+from autograder.sandbox.callables import Reference
 from autograder.sandbox.inside.functions import Affine
 
 F64 = torch.float64
@@ -160,6 +161,11 @@ def test_a_snippet_rebuilds_a_described_function():
     (back,) = _run("f", {"flow": member})
     assert type(back) is Affine
     assert torch.equal(back(point), member(point))
+
+
+def test_a_lent_function_reads_like_the_function_itself():
+    member = Affine(torch.eye(1, dtype=F64), torch.zeros(1, dtype=F64))
+    assert readable(Reference(member)) == readable(member) == "Affine(W=[[1]], b=[0])"
 
 
 def test_rounded_arguments_give_a_snippet_that_says_so():
