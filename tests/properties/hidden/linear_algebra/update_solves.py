@@ -48,7 +48,7 @@ def test_finds_the_x_that_y_was_made_of(student: Student, case: UpdatedSystem, g
 @properties_of("rank_one_update_solve")
 @given(case=SYSTEMS)
 def test_screens_the_response_to_u(student: Student, case: UpdatedSystem) -> None:
-    """For y = u the solution is A⁻¹u / (1 + vᵀA⁻¹u): the old response, divided by a number"""
+    """For y = u the solution is the old response A⁻¹u, screened: divided by a number"""
     of_u = dataclasses.replace(case, y=case.u)
     screened = case.A_inv @ case.u / case.denominator
     assert_close(solution(student, of_u), screened, scale=of_u.error, because="x for y = u")
@@ -181,7 +181,7 @@ EQUIVALENT_MUTANTS = {
     }
 }
 
-# Alternatives: written before the reference, from the statement.
+# Alternatives: by other routes, from the statement.
 
 
 @alternative_of("rank_one_update_solve")
