@@ -155,7 +155,7 @@ def as_tar(data):
         ("a.zip", as_zip(LINE)),
         ("zip_in_zip.bin", as_zip(as_zip(LINE))),
         ("tar_in_zip.zip", as_zip(as_tar(LINE.encode()))),
-        ("a.gz", gzip.compress(LINE.encode(, mtime=0))),
+        ("a.gz", gzip.compress(LINE.encode(), mtime=0)),
         ("comment.zip", as_zip("x", comment=NAME.encode())),
         ("entry.zip", as_zip("x", name=f"{NAME}.txt")),
         (f"{NAME}.txt", b""),
