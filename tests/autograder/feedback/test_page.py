@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -193,7 +194,7 @@ def test_a_page_replaces_the_old_one_whole_or_not_at_all(sample, tmp_path, monke
     (tmp_path / "ada.html").write_text("old")
 
     def fail(*_: object, **__: object) -> None:
-        raise OSError("disk full")
+        raise OSError(errno.ENOSPC, "disk full")
 
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OSError, match="disk full"):
