@@ -188,6 +188,7 @@ def command_line_rounds(course, folder, seed, rounds):
     path.unlink()
 
 
+@pytest.mark.slow
 def test_the_command_killed_at_random_moments_leaves_nothing_running(course, tmp_path):
     command_line_rounds(course, tmp_path, seed=0, rounds=2)
 
