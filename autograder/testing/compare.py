@@ -240,6 +240,16 @@ def first_wrong(errors: Sequence[torch.Tensor], tolerances: Sequence[torch.Tenso
     return None
 
 
+def clearly_within(got: Any, expected: Any, tolerance: torch.Tensor) -> bool:
+    """What first_wrong would find of two leaves of the same form, fast, for finite doubles; False: look closely."""
+    if type(got) is not torch.Tensor or type(expected) is not torch.Tensor:
+        return False
+    if got.dtype is not torch.float64 or expected.dtype is not torch.float64 or not got.numel():
+        return False
+    within = (got.detach() - expected.detach()).abs_().le(tolerance)
+    return bool(within.all()) and tolerance.max().item() < math.inf
+
+
 def largest_ratio(errors: Sequence[torch.Tensor], tolerances: Sequence[torch.Tensor]) -> float:
     """The largest error / tolerance; an error of 0 is within any tolerance."""
     ratios = (torch.where(e == 0, 0.0, e / t) for e, t in zip(errors, tolerances, strict=True))

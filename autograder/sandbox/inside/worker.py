@@ -106,15 +106,18 @@ class Worker:
     def serve(self) -> None:
         """Until the grader hangs up. Replies to requests that came together leave together."""
         replies: list[wire.Frame] = []
+        unsent = 0
         while True:
-            if not self.channel.more() or sum(len(data) for _, data in replies) > MAX_UNSENT:
+            if unsent > MAX_UNSENT or not self.channel.more():
                 self.channel.send(*replies)
-                replies.clear()
+                replies, unsent = [], 0
             try:
                 frame = self.channel.receive()
             except EOFError:
                 return
-            replies.append(self._answer(*self.decoder.decode(*frame)))
+            reply = self._answer(*self.decoder.decode(*frame))
+            replies.append(reply)
+            unsent += len(reply[0]) + len(reply[1])
 
     def ask(self, reference: int, arguments: tuple[Any, ...]) -> Any:
         """Call a function of the grader; serve what the grader asks meanwhile."""

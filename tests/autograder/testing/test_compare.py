@@ -330,3 +330,14 @@ def test_a_cheap_stage_and_the_whole_rule_give_the_same_verdict(monkeypatch):
     assert [s.verdict for s in short] == [w.verdict for w in whole]
     assert [s.ratio for s in short] == pytest.approx([w.ratio for w in whole])
     assert {s.verdict for s in short} == {"pass", "fail"}
+
+
+@pytest.mark.parametrize("got", [1.0, 1.0 + 2e-8, 1.0 - 2e-8, math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("expected", [1.0, math.nan, math.inf])
+@pytest.mark.parametrize("tolerance", [0.0, 1e-8, math.nan, math.inf])
+def test_the_fast_look_never_lets_through_what_the_close_one_does_not(got, expected, tolerance):
+    got, expected, tolerance = (torch.tensor([2.0, x], dtype=torch.float64) for x in (got, expected, tolerance))
+    if rule.clearly_within(got, expected, tolerance):
+        assert rule.first_wrong([rule.error(got, expected)], [tolerance]) is None
+    elif bool(torch.isfinite(torch.stack([got, expected, tolerance])).all()):
+        assert rule.first_wrong([rule.error(got, expected)], [tolerance]) is not None
