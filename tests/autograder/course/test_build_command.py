@@ -6,8 +6,8 @@ import pytest
 from assignment_factory import POLICY, WARM_UP, make_assignment
 from click.testing import CliRunner
 
-from autograder.cli import build as command
 from autograder.cli.main import main
+from autograder.course import wheel
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +19,7 @@ def quick(monkeypatch):
         path.write_bytes(b"a wheel")
         return path
 
-    monkeypatch.setattr(command, "make_wheel", stand_in)
+    monkeypatch.setattr(wheel, "build_wheel", stand_in)
 
 
 def build(folder, *arguments):
