@@ -71,8 +71,8 @@ def killed_while_calling(worker, expected, find_pidfd, turns):
         while right < 100_000:
             assert torch.equal(call(worker), expected)
             right += 1
+    killer.join(60)  # it may not have come to say so yet
     assert struck.is_set()
-    killer.join()
     return right
 
 
