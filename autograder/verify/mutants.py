@@ -283,6 +283,7 @@ _MUTATORS: list[tuple[str, Callable[[ast.AST], Iterator[Replacement]]]] = [
     ("condition", _condition),
 ]
 
+
 def breaks_contract(mutant: Mutant | None) -> bool:
     """Whether a mutant changes an argument or a dtype and leaves the formula alone."""
     return mutant is not None and mutant.kind.endswith(("changed in place", "always float32", "always float64"))
