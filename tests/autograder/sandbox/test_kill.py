@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import select
@@ -96,6 +97,7 @@ def kill_workers(zygote, expected, seed, rounds):
 
 
 def test_workers_killed_at_random_moments(own_zygote, expected):
+    gc.collect()  # what earlier tests left behind would be closed meanwhile
     before = len(list(Path("/proc/self/fd").iterdir()))
     kill_workers(own_zygote, expected, seed=0, rounds=10)
     assert len(list(Path("/proc/self/fd").iterdir())) == before
